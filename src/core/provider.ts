@@ -1,0 +1,39 @@
+/** What services sell comes from providers; the ground floor names only what they must be able to do. */
+import type { AgentId } from "./id.ts";
+import type { Json } from "./envelope.ts";
+
+/** A Nostr event (NIP-01), before and after it is signed. Hex is lower-case. */
+export interface UnsignedEvent {
+  readonly kind: number;
+  /** Seconds since the Unix epoch. */
+  readonly created_at: number;
+  readonly tags: readonly (readonly string[])[];
+  readonly content: string;
+}
+export interface SignedEvent extends UnsignedEvent {
+  readonly id: string;
+  readonly pubkey: string;
+  readonly sig: string;
+}
+
+/** Holds agents' secp256k1 keys and never gives one out: not by an answer, an error, or a log. Rejects with `not_found` for an agent without a key. */
+export interface SigningService {
+  /** Makes the agent's key if it has none. Answers the x-only public key, 64 hex digits. Durable when it resolves. */
+  create(agent: AgentId): Promise<string>;
+  /** Forgets the agent's key; no error if there is none. */
+  destroy(agent: AgentId): Promise<void>;
+  /** 64 hex digits. */
+  pubkey(agent: AgentId): Promise<string>;
+  /** BIP-340 over 32 bytes, or a NIP-01 event signed whole. */
+  signHash(agent: AgentId, hash: Uint8Array): Promise<string>;
+  signEvent(agent: AgentId, event: UnsignedEvent): Promise<SignedEvent>;
+  /** A BIP-340 signature (128 hex digits) over 32 bytes by a public key. */
+  verifyHash(pubkey: string, hash: Uint8Array, sig: string): Promise<boolean>;
+  verifyEvent(event: Json): Promise<boolean>;
+  /** NIP-44 v2. */
+  encrypt(agent: AgentId, to: string, text: string): Promise<string>;
+  /** NIP-44 v2, and NIP-04 for old messages. */
+  decrypt(agent: AgentId, from: string, text: string): Promise<string>;
+  /** NIP-19 `npub1…` of a public key. */
+  npub(pubkey: string): string;
+}

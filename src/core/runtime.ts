@@ -1,0 +1,73 @@
+/** The runtime as its doors see it: agents are made, listed, ended; all else is a file in a namespace. */
+import type { FileService } from "../fs/file.ts";
+import type { AgentId, EnvelopeId } from "./id.ts";
+import type { Json } from "./envelope.ts";
+import type { LifecycleState, Limits, TickResult } from "./agent.ts";
+import type { Access, AgentStatus, Viewer } from "./view.ts";
+
+/** Who looks: the authority, and the name under which its messages are accepted (`local`, a token's name). */
+export interface Principal {
+  readonly viewer: Viewer;
+  readonly name: string;
+}
+
+export interface CreateRequest {
+  readonly id?: AgentId;
+  readonly name?: string;
+  /** A built-in's name, or a bundled module's source. */
+  readonly agent: string | { readonly code: string; readonly digest?: string };
+  readonly config?: Json;
+  readonly goals?: readonly string[];
+  readonly mounts?: Readonly<Record<string, Access>>;
+  readonly limits?: Partial<Limits>;
+}
+
+export interface AgentInfo extends AgentStatus {
+  readonly npub: string;
+}
+
+export interface Waited {
+  readonly tick: TickResult;
+  /** Payloads, in the order in which they were given. */
+  readonly replies: readonly Json[];
+}
+
+export interface RuntimeStatus {
+  /** ISO 8601. */
+  readonly started_at: string;
+  readonly uptime_ms: number;
+  readonly paused: boolean;
+  readonly agents: number;
+  /** Agents in memory now. */
+  readonly awake: number;
+  readonly ticking: number;
+  readonly due: number;
+  /** Since the start. */
+  readonly ticks: number;
+  readonly envelopes: number;
+}
+
+export interface Runtime {
+  /** Answers once `onCreate` has committed. `created: false`: it was there, made by the same request. Rejects with `already_exists`, `invalid_request`, `not_found` (no such built-in), `agent_error`. */
+  create(request: CreateRequest): Promise<{ readonly info: AgentInfo; readonly created: boolean }>;
+  /** In order of id. */
+  list(page: {
+    readonly state?: LifecycleState;
+    readonly after?: string;
+    readonly limit?: number;
+  }): Promise<AgentInfo[]>;
+  info(id: AgentId): Promise<AgentInfo>;
+  /** `onTerminate` runs, then all its rows go in one go. */
+  delete(id: AgentId): Promise<void>;
+  /** The agent's files as this principal may use them. Rejects with `not_found`. */
+  files(id: AgentId, principal: Principal): Promise<FileService>;
+  /** Waits until the envelope was ticked to its end (or given up), and its replies. `undefined`: the signal aborted first. Rejects with `not_found` for an id that was never accepted or is forgotten. */
+  wait(id: AgentId, envelope: EnvelopeId, signal: AbortSignal): Promise<Waited | undefined>;
+  status(): Promise<RuntimeStatus>;
+  pauseAll(): Promise<void>;
+  resumeAll(): Promise<void>;
+  /** The built-in agents that can be created by name. */
+  readonly builtins: readonly { readonly name: string; readonly about: string }[];
+  /** Finishes running ticks within `graceMs`, rolls back the rest, and writes what is still in memory. */
+  stop(graceMs: number): Promise<void>;
+}

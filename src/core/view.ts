@@ -1,0 +1,182 @@
+/** One agent as one viewer sees it: what services are given, so that authority is a namespace and never an argument. */
+import type { FileService, StreamEvent } from "../fs/file.ts";
+import type { Mount } from "../fs/namespace.ts";
+import type { Range, Row } from "./storage.ts";
+import type { AgentId, EnvelopeId } from "./id.ts";
+import type { Envelope, EnvelopeInput, Json, Source } from "./envelope.ts";
+import type { Failure, LifecycleState, Limits, TickResult } from "./agent.ts";
+import type { SigningService } from "./provider.ts";
+
+/** `agent`: its own code. `operator`: who holds the token. `local`: a caller on this machine without one. `public`: anyone (nothing is mounted for it). */
+export type Viewer = "agent" | "operator" | "local" | "public";
+
+/** Reads see the writes before them; nothing is kept until the commit. */
+export interface Txn {
+  get(key: string): Promise<Uint8Array | undefined>;
+  list(range: Range): Promise<Row[]>;
+  put(key: string, value: Uint8Array): void;
+  remove(key: string): void;
+}
+
+export interface RowChange {
+  readonly key: string;
+  readonly type: "created" | "modified" | "deleted";
+}
+
+/** An agent's rows as this viewer sees them: the agent in its tick sees what it has written, others what is committed. */
+export interface Rows {
+  get(key: string): Promise<Uint8Array | undefined>;
+  list(range: Range): Promise<Row[]>;
+  /**
+   * The agent's own change joins its tick's commit; another viewer's is committed when this resolves, and `change` is run again when what it read has changed
+   * in the meantime. It must have no other effect than its transaction.
+   */
+  change<T>(change: (txn: Txn) => Promise<T>): Promise<T>;
+  /** Committed at once, whoever looks: for chunks that no head names yet. */
+  commitNow(put: readonly Row[], remove: readonly string[]): Promise<void>;
+  /** Committed changes of keys that begin with `prefix`, from the call on, until the signal aborts. */
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<RowChange>;
+}
+
+/** A file of events, each with a `seq` that only grows. */
+export interface Stream {
+  /** Kept events behind `after` (0: from the oldest), at most `limit`; a first event `gap { from, to }` when older ones were asked for and are gone. */
+  read(options: { readonly after?: number; readonly limit?: number }): Promise<StreamEvent[]>;
+  /** The last `count` that are kept, oldest first. */
+  tail(count: number): Promise<StreamEvent[]>;
+  /** From `after`, else from the last `tail` events, on; ends when the signal aborts. */
+  watch(options: {
+    readonly after?: number;
+    readonly tail?: number;
+    readonly signal: AbortSignal;
+  }): AsyncIterable<StreamEvent>;
+}
+
+/** The answer to an accepted envelope; it is durable. */
+export interface Receipt {
+  readonly envelope_id: EnvelopeId;
+  readonly disposition: "queued" | "dead_letter";
+  readonly queue_depth: number;
+  readonly duplicate: boolean;
+}
+
+export interface OverflowPolicy {
+  readonly max_depth: number;
+  readonly policy: "reject_new" | "dead_letter" | "drop_oldest";
+  readonly dead_letter_max: number;
+}
+export const DEFAULT_OVERFLOW: OverflowPolicy = {
+  max_depth: 10_000,
+  policy: "reject_new",
+  dead_letter_max: 1_000,
+};
+
+/** An envelope that was given up, or did not fit. */
+export interface DeadLetter {
+  readonly envelope: Envelope;
+  /** `failed`: every try failed. `overflow`: the inbox was full. */
+  readonly reason: "failed" | "overflow";
+  /** ISO 8601. */
+  readonly at: string;
+  readonly tries: number;
+  readonly errors: readonly (Failure & { readonly at: string })[];
+}
+
+/** What `/status` says. Times are ISO 8601. */
+export interface AgentStatus {
+  readonly id: AgentId;
+  readonly name: string;
+  /** The built-in's name, or `module`. */
+  readonly agent: string;
+  readonly state: LifecycleState;
+  readonly pubkey: string;
+  readonly code_digest: string;
+  readonly created_at: string;
+  readonly last_tick_at: string | null;
+  /** The trigger's type and sender, e.g. `message http:local`. */
+  readonly last_tick_cause: string | null;
+  readonly last_error: (Failure & { readonly at: string }) | null;
+  readonly tick_count: number;
+  /** Envelopes given up in a row. */
+  readonly failures: number;
+  readonly queue_depth: number;
+  readonly dead_letters: number;
+  readonly next_alarm: string | null;
+  readonly budget: Json;
+  /** State, KV, goals and files. */
+  readonly storage_bytes: number;
+  readonly limits: Limits;
+  readonly retention: Limits["retention"];
+}
+
+export type ControlWord = "tick" | "hibernate" | "wake" | "pause" | "resume";
+export const CONTROL_WORDS: readonly ControlWord[] = [
+  "tick",
+  "hibernate",
+  "wake",
+  "pause",
+  "resume",
+];
+
+export type Access =
+  | "read_only"
+  | "read_write"
+  | "sign_only"
+  | "disabled";
+
+export interface MountRow {
+  readonly path: string;
+  /** The service's name. */
+  readonly service: string;
+  readonly access: Access;
+}
+
+export interface AgentView {
+  readonly id: AgentId;
+  readonly viewer: Viewer;
+  /** What an envelope written by this viewer says of its origin. */
+  readonly source: Source;
+  /** Milliseconds since the Unix epoch; in a tick, the tick's one time. */
+  now(): number;
+  /** An id that no other caller gets, for a blob. */
+  newBlobId(): string;
+  readonly rows: Rows;
+  readonly signer: SigningService;
+  status(): Promise<AgentStatus>;
+  /** In a tick it leaves with the tick's commit. Rejects with `inbox_full`, `conflict`, `invalid_request`, `too_large`. */
+  deliver(input: EnvelopeInput): Promise<Receipt>;
+  /** Waiting envelopes in the order of their numbers, behind number `after`. */
+  waiting(page: { readonly after?: number; readonly limit: number }): Promise<
+    { readonly n: number; readonly id: EnvelopeId; readonly bytes: number; readonly at: number }[]
+  >;
+  waitingEnvelope(n: number): Promise<Envelope | undefined>;
+  /** `tick` answers the TickResult of its first try; the others nothing. */
+  control(word: ControlWord, signal?: AbortSignal): Promise<TickResult | undefined>;
+  readonly deadLetters: {
+    list(page: { readonly after?: string; readonly limit: number }): Promise<DeadLetter[]>;
+    get(id: string): Promise<DeadLetter | undefined>;
+    count(): Promise<number>;
+    /** Back into the inbox, at its end. `fresh`: without its recorded calls. */
+    replay(id: EnvelopeId, fresh: boolean): Promise<void>;
+    replayAll(): Promise<number>;
+    discard(id: EnvelopeId): Promise<void>;
+  };
+  readonly trace: Stream;
+  readonly outbox: Stream;
+  readonly trajectory: Stream;
+  overflow(): Promise<OverflowPolicy>;
+  setOverflow(policy: OverflowPolicy): Promise<void>;
+  mounts(): Promise<readonly MountRow[]>;
+  /** Changes the access of mounts, adds or removes them; recorded in the trajectory. */
+  setMounts(rows: readonly MountRow[]): Promise<void>;
+}
+
+/** Makes the service of one mount for one viewer. */
+export type ServiceFactory = (view: AgentView) => FileService;
+
+/** The mount table that the services room declares: path → how it is made, and the access an agent gets where its creator says nothing. */
+export type ServiceTable = Readonly<
+  Record<string, { readonly service: ServiceFactory; readonly access: Access }>
+>;
+
+export type { FileService, Mount };

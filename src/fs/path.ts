@@ -1,0 +1,53 @@
+/** The path grammar, in one place: absolute, `/`-separated UTF-8; nothing else normalises or takes apart a path. */
+import { FileError } from "./error.ts";
+
+export const MAX_PATH_BYTES = 4096;
+export const MAX_SEGMENT_BYTES = 255;
+
+// deno-lint-ignore no-control-regex -- control characters are exactly what is refused
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const encoder = new TextEncoder();
+
+/** Why `name` cannot be a segment, or undefined if it can. */
+export function segmentFault(name: string): string | undefined {
+  if (name === "") return "empty segment";
+  if (name === "." || name === "..") return `"${name}" is not a name`;
+  if (name.includes("/")) return 'a name has no "/"';
+  if (CONTROL.test(name)) return "control character";
+  if (!name.isWellFormed()) return "not well-formed Unicode";
+  if (name.length > MAX_SEGMENT_BYTES || encoder.encode(name).length > MAX_SEGMENT_BYTES) {
+    return `a segment has at most ${MAX_SEGMENT_BYTES} bytes`;
+  }
+}
+
+/**
+ * The segments of an absolute path: `/` → `[]`, `/a/b` and `/a/b/` → `["a","b"]`.
+ * @throws FileError `invalid_path`
+ */
+export function segments(path: string, op = "open"): string[] {
+  const refuse = (detail: string) =>
+    new FileError("invalid_path", op, String(path).slice(0, 200), { detail });
+  if (typeof path !== "string" || !path.startsWith("/")) throw refuse('a path starts with "/"');
+  if (path.length > MAX_PATH_BYTES || encoder.encode(path).length > MAX_PATH_BYTES) {
+    throw refuse(`a path has at most ${MAX_PATH_BYTES} bytes`);
+  }
+  if (path === "/") return [];
+  const names = path.slice(1).split("/");
+  if (names.at(-1) === "") names.pop();
+  for (const name of names) {
+    const fault = segmentFault(name);
+    if (fault) throw refuse(fault);
+  }
+  return names;
+}
+
+/** `["a","b"]` → `/a/b`; `[]` → `/`. */
+export function joinPath(names: readonly string[]): string {
+  return "/" + names.join("/");
+}
+
+/** The last segment; `""` for the root. */
+export function baseName(path: string): string {
+  const end = path.endsWith("/") ? path.length - 1 : path.length;
+  return path.slice(path.lastIndexOf("/", end - 1) + 1, end);
+}
