@@ -1,0 +1,96 @@
+/** The table of the rooms: what each stands on, which packages it may import, and how much of the world it may name. */
+
+/**
+ * `none`: the language and what `world.ts` declares. `web`: what every web platform has, but neither Deno nor Node.
+ * `deno`: everything.
+ */
+export type World = "none" | "web" | "deno";
+
+export interface Room {
+  /** Rooms and files that it may import besides its own. */
+  readonly on: readonly string[];
+  /** Outside packages that it may import. */
+  readonly packages: readonly string[];
+  readonly world: World;
+}
+
+const CORE = ["zod", "croner", "rfc6902", "@noble/hashes"];
+const SIBLINGS = [
+  "src/services",
+  "src/providers",
+  "src/drivers",
+  "src/hosts",
+  "src/agents",
+  "src/http",
+  "src/backends",
+];
+const BELOW_WIRING = ["src/fs", "src/core", ...SIBLINGS];
+
+/** From the ground up. A file belongs to the longest row that it begins with. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  "src/fs": { on: [], packages: [], world: "none" },
+  "src/core": { on: ["src/fs"], packages: CORE, world: "none" },
+  "src/services": { on: ["src/fs", "src/core"], packages: CORE, world: "none" },
+  "src/providers": { on: ["src/fs", "src/core"], packages: ["zod", "@noble/hashes"], world: "web" },
+  "src/drivers": { on: ["src/fs", "src/core"], packages: ["nostr-tools"], world: "web" },
+  "src/hosts": { on: ["src/fs", "src/core"], packages: ["@noble/hashes"], world: "web" },
+  "src/agents": { on: ["src/fs", "src/core"], packages: ["zod"], world: "none" },
+  "src/http": { on: ["src/fs", "src/core"], packages: ["hono", "zod"], world: "web" },
+  "src/backends": { on: ["src/fs", "src/core"], packages: [], world: "web" },
+  "src/agentd.ts": { on: BELOW_WIRING, packages: [], world: "web" },
+  "src/cli": {
+    on: [...BELOW_WIRING, "src/agentd.ts"],
+    packages: ["commander", "esbuild-wasm", "zod"],
+    world: "deno",
+  },
+  "main.ts": { on: ["src/agentd.ts", "src/cli"], packages: [], world: "deno" },
+  "conformance": { on: ["src/fs", "src/core", "src/agentd.ts"], packages: [], world: "none" },
+};
+
+/** What a place inside a room may do beyond the room's row. Each has its reason. */
+export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why: string }>> = {
+  "src/backends/local": { world: "deno", why: "this machine's disk and clock" },
+  "src/hosts/process.ts": { world: "deno", why: "starts subprocesses" },
+  "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
+  "src/providers/signer": { packages: ["nostr-tools"], why: "keys, NIP-44 and NIP-19" },
+  "conformance/memory.ts": { on: ["src/backends/memory.ts"], why: "makes the subject" },
+  "conformance/memory_test.ts": { world: "deno", why: "declares Deno's tests" },
+};
+
+/** What only these places import; a name that ends in `/` covers what is below it. Tests may import everything but `node:assert`. */
+export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
+  "commander": ["src/cli/args.ts"],
+  "esbuild-wasm": ["src/cli/bundle.ts"],
+  "nostr-tools": ["src/providers/signer", "src/drivers"],
+  "node:sqlite": ["src/backends/local/sqlite.ts"],
+  "fast-check": [],
+  "node:assert": ["tests/assert.ts"],
+};
+
+/** Is `file` the place itself, or below it? */
+export function within(file: string, place: string): boolean {
+  return file === place || file.startsWith(place + "/");
+}
+
+function longest(file: string, places: readonly string[]): string | undefined {
+  return places.filter((place) => within(file, place)).sort((a, b) => b.length - a.length)[0];
+}
+
+/** The row of `ROOMS` that a file belongs to; undefined for tests and for what is no part of the house. */
+export function roomOf(file: string): string | undefined {
+  return longest(file, Object.keys(ROOMS));
+}
+
+/** What a file may do: its room's row and its own allowance. */
+export function rightsOf(file: string): Room | undefined {
+  const name = roomOf(file);
+  if (name === undefined) return undefined;
+  const room = ROOMS[name]!;
+  const place = longest(file, Object.keys(ALLOWANCES));
+  const more = place === undefined ? undefined : ALLOWANCES[place]!;
+  return {
+    on: [...room.on, ...(more?.on ?? [])],
+    packages: [...room.packages, ...(more?.packages ?? [])],
+    world: more?.world ?? room.world,
+  };
+}

@@ -1,0 +1,2 @@
+/** The top of the tree. */
+export const ROOT = new URL("../../", import.meta.url);
