@@ -34,7 +34,7 @@ for (const [what, source] of Object.entries(BROKEN)) {
 
 Deno.test("house: Deno and Node are named by local rooms alone", () => {
   for (const source of ["Deno.pid;", "process.exit();", "Buffer.from('');"]) {
-    for (const file of ["src/http/app.ts", "src/backends/memory.ts", "src/agentd.ts"]) {
+    for (const file of ["src/http/app.ts", "src/backends/cloudflare/do.ts", "src/agentd.ts"]) {
       assert.equal(faults(file, source).length, 1, `${file}: ${source}`);
     }
     for (const file of ["src/backends/local/disk.ts", "src/hosts/process.ts", "main.ts"]) {

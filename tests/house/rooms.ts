@@ -36,7 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/hosts": { on: ["src/fs", "src/core"], packages: ["@noble/hashes"], world: "web" },
   "src/agents": { on: ["src/fs", "src/core"], packages: ["zod"], world: "none" },
   "src/http": { on: ["src/fs", "src/core"], packages: ["hono", "zod"], world: "web" },
-  "src/backends": { on: ["src/fs", "src/core"], packages: [], world: "web" },
+  "src/backends": { on: ["src/fs", "src/core"], packages: [], world: "none" },
   "src/agentd.ts": { on: BELOW_WIRING, packages: [], world: "web" },
   "src/cli": {
     on: [...BELOW_WIRING, "src/agentd.ts"],
@@ -50,10 +50,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
 /** What a place inside a room may do beyond the room's row. Each has its reason. */
 export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why: string }>> = {
   "src/backends/local": { world: "deno", why: "this machine's disk and clock" },
+  "src/backends/cloudflare": { world: "web", why: "runs in a Worker" },
+  "src/backends/browser": { world: "web", why: "runs in a page" },
   "src/hosts/process.ts": { world: "deno", why: "starts subprocesses" },
   "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
   "src/providers/signer": { packages: ["nostr-tools"], why: "keys, NIP-44 and NIP-19" },
-  "conformance/memory.ts": { on: ["src/backends/memory.ts"], why: "makes the subject" },
+  "conformance/memory.ts": { on: ["src/backends/memory.ts"], why: "makes the subjects" },
   "conformance/memory_test.ts": { world: "deno", why: "declares Deno's tests" },
 };
 

@@ -1,0 +1,34 @@
+/** The table of laws and subjects, as text for a terminal. */
+import type { Finding } from "../../conformance/law.ts";
+
+/** A law that a subject keeps, breaks, or is not asked to keep. */
+type Mark = "✓" | "✗" | "–";
+
+/** Laws down, subjects across; both in the order in which they come. */
+export function table(findings: readonly Finding[]): string {
+  const subjects = [...new Set(findings.map(({ subject }) => subject))];
+  const laws = new Map(findings.map(({ id, name }) => [id, name]));
+  const mark = (id: string, subject: string): Mark => {
+    const found = findings.filter((f) => f.id === id && f.subject === subject);
+    if (found.length === 0) return "–";
+    return found.some(({ fault }) => fault !== undefined) ? "✗" : "✓";
+  };
+  const rows = [
+    ["law", "", ...subjects],
+    ...Array.from(laws, ([id, name]) => [id, name, ...subjects.map((s) => mark(id, s))]),
+  ];
+  const widths = rows[0]!.map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
+  return rows
+    .map((row) => row.map((cell, n) => cell.padEnd(widths[n]!)).join("  ").trimEnd())
+    .join("\n");
+}
+
+/** What was broken and why, a line a finding; then the count. */
+export function verdict(findings: readonly Finding[]): string {
+  const broken = findings.filter(({ fault }) => fault !== undefined);
+  const lines = broken.map(({ id, name, subject, fault }) =>
+    `✗ ${id} ${name} [${subject}]: ${fault}`
+  );
+  const kept = findings.length - broken.length;
+  return [...lines, `${kept} kept, ${broken.length} broken`].join("\n");
+}
