@@ -88,3 +88,31 @@ export function codeOf(error: unknown): Code {
     ? code
     : "internal";
 }
+
+/**
+ * The same refusal told again by an outer layer: its verb and its caller's path, never the inner ones.
+ * What is no `FileError` becomes `internal`, its text kept in `cause` for logs only.
+ */
+export function retold(error: unknown, op: string, callerPath: string): FileError {
+  const path = clipped(callerPath);
+  const inner = error as Partial<FileError> | undefined;
+  if (inner?.name !== "FileError" || !isCode(inner.code)) {
+    return new FileError("internal", op, path, { cause: error });
+  }
+  return new FileError(inner.code, op, path, {
+    ...(inner.detail === undefined ? {} : { detail: inner.detail }),
+    ...(inner.extra === undefined ? {} : { extra: withoutPath(inner.extra) }),
+    ...(inner.cause === undefined ? {} : { cause: inner.cause }),
+  });
+}
+
+/** An inner path means nothing to the outer caller. */
+function withoutPath(extra: ErrorExtra): ErrorExtra {
+  return Object.fromEntries(Object.entries(extra).filter(([name]) => name !== "path"));
+}
+
+/** A path that is too long to be one is not repeated in full. */
+function clipped(path: unknown): string {
+  const text = String(path);
+  return text.length > 4096 ? `${text.slice(0, 200)}…` : text;
+}

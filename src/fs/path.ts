@@ -51,3 +51,23 @@ export function baseName(path: string): string {
   const end = path.endsWith("/") ? path.length - 1 : path.length;
   return path.slice(path.lastIndexOf("/", end - 1) + 1, end);
 }
+
+/** Does `path` say "the directory"? */
+export function isDirPath(path: string): boolean {
+  return path.length > 1 && path.endsWith("/");
+}
+
+/** Byte order of UTF-8, which is the order of code points and not that of UTF-16 units. */
+export function byteOrder(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates stand for code points above every other unit. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
+}
