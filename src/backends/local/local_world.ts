@@ -1,0 +1,36 @@
+/** Time, timers and chance of this machine. */
+import type { World } from "../sql_storage.ts";
+
+/** Longer delays make `setTimeout` fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** `crypto.getRandomValues` fills at most so much. */
+const MAX_RANDOM_BYTES = 65_536;
+
+export const localWorld: World = {
+  now: () => Date.now(),
+  random(bytes) {
+    const filled = new Uint8Array(bytes);
+    for (let at = 0; at < bytes; at += MAX_RANDOM_BYTES) {
+      crypto.getRandomValues(filled.subarray(at, at + MAX_RANDOM_BYTES));
+    }
+    return filled;
+  },
+  timer(delayMs, fire) {
+    const due = performance.now() + delayMs;
+    let id: ReturnType<typeof setTimeout>;
+    // In legs: for long delays, and because a timeout may come a fraction of a millisecond early.
+    function leg(leftMs: number): void {
+      id = setTimeout(
+        () => {
+          const stillMs = due - performance.now();
+          if (stillMs > 0) leg(stillMs);
+          else fire();
+        },
+        Math.min(Math.ceil(leftMs), MAX_TIMEOUT_MS),
+      );
+      Deno.unrefTimer(id);
+    }
+    leg(Math.max(0, delayMs));
+    return () => clearTimeout(id);
+  },
+};
