@@ -54,7 +54,11 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/backends/browser": { world: "web", why: "runs in a page" },
   "src/hosts/process.ts": { world: "deno", why: "starts subprocesses" },
   "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
-  "src/providers/signer": { packages: ["nostr-tools"], why: "keys, NIP-44 and NIP-19" },
+  "src/providers/signer": {
+    packages: ["nostr-tools", "@noble/curves"],
+    why: "keys, NIP-44, NIP-19, and BIP-340 over what is no event",
+  },
+  "src/providers/signer/keyfile.ts": { world: "deno", why: "keys in a file of this machine" },
   "conformance/memory.ts": { on: ["src/backends/memory.ts"], why: "makes the subjects" },
   "conformance/memory_test.ts": { world: "deno", why: "declares Deno's tests" },
 };
