@@ -72,20 +72,21 @@ function watch<T>(
   path: string,
   options: OpenOptions,
 ): AsyncIterable<T> {
+  const tooLate = life.signal.aborted;
   const opening = life.call("watch", () => use.watch<T>(port, path, options));
   async function* events(): AsyncGenerator<T, void> {
-    const source = await opening;
     try {
+      const source = await opening;
       for (;;) {
         const next = await life.call("watch", () => source.next());
         if (next.done) return;
         yield next.value;
       }
     } catch (error) {
-      if (!life.signal.aborted) throw error;
+      if (tooLate || !life.signal.aborted) throw error;
     } finally {
-      // A source that still waits for an event returns when its signal does, which this must not wait for.
-      source.return().catch(() => {});
+      // A source that still waits for an event returns when its signal aborts, which this must not wait for.
+      opening.then((source) => source.return()).catch(() => {});
     }
   }
   return { [Symbol.asyncIterator]: events };
