@@ -1,4 +1,4 @@
-/** Every row an owner can have. Numbers are padded so that byte order is numeric order; names are percent-encoded. */
+/** Every row an owner can have. Numbers are padded so that byte order is numeric order; names are encoded. */
 
 const N = 12;
 const MS = 16;
@@ -13,16 +13,36 @@ export function padMs(ms: number): string {
   return String(Math.max(0, ms)).padStart(MS, "0");
 }
 
-/** Percent-encodes all but unreserved ASCII, so that any name is a key. Upper-case hex, so each name has one key. */
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+/** Bytes up to here are `%XX`, so that what comes before a name's other characters sorts before them. */
+const LOW = 0x25;
+/** Bytes from here on are `~XX`, for the same reason. "/" would end the name. */
+const HIGH = 0x7e;
+const SLASH = 0x2f;
+const PLAIN = /^[&-.0-}]*$/;
+
+/** Any name as a part of a key: printable ASCII without "/", one key a name, in the byte order of the names ("/" apart). */
 export function keyName(name: string): string {
-  return encodeURIComponent(name).replace(
-    /[!'()*~]/g,
-    (c) => "%" + c.charCodeAt(0).toString(16).toUpperCase(),
-  );
+  if (PLAIN.test(name)) return name;
+  let out = "";
+  for (const byte of encoder.encode(name)) {
+    const hex = byte.toString(16).toUpperCase().padStart(2, "0");
+    if (byte <= LOW || byte === SLASH) out += "%" + hex;
+    else out += byte >= HIGH ? "~" + hex : String.fromCharCode(byte);
+  }
+  return out;
 }
 
 export function nameOfKey(part: string): string {
-  return decodeURIComponent(part);
+  if (PLAIN.test(part)) return part;
+  const bytes: number[] = [];
+  for (let i = 0; i < part.length; i++) {
+    const escape = part[i] === "%" || part[i] === "~";
+    bytes.push(escape ? parseInt(part.slice(i + 1, i + 3), 16) : part.charCodeAt(i));
+    if (escape) i += 2;
+  }
+  return decoder.decode(Uint8Array.from(bytes));
 }
 
 /** The number that ends a key: `inbox/000000000007` → 7. */
@@ -66,10 +86,18 @@ export const key = {
   tries: (n: number) => `try/${padN(n)}`,
   /** Which outbox event answers an envelope. */
   reply: (envelope: string, n: number) => `reply/${envelope}/${padN(n)}`,
+  /** The source of an envelope whose reply comes in a later tick. */
+  pending: (id: string) => `pending/${id}`,
   kv: (name: string) => `kv/${keyName(name)}`,
   goal: (id: string) => `goal/${keyName(id)}`,
-  /** A file's head. Segments are encoded one by one, so that a directory is a prefix. */
-  file: (segments: readonly string[]) => `file/${segments.map(keyName).join("/")}`,
+  /** A file's head: `file/<directories>//<name>`, so that the entries of a directory stand together, in byte order. */
+  file: (names: readonly string[]) => key.entries(names.slice(0, -1)) + keyName(names.at(-1) ?? ""),
+  /** A directory, which stands as long as something is in it. "!" sorts before all that a longer name goes on with. */
+  folder: (names: readonly string[]) => key.file(names) + "!",
+  /** What the keys of a directory's entries begin with, and no others. */
+  entries: (names: readonly string[]) => key.below(names) + "/",
+  /** What the keys of all below a directory begin with, and no others. */
+  below: (names: readonly string[]) => "file/" + names.map((name) => keyName(name) + "/").join(""),
   /** A chunk of a large value. */
   blob: (id: string, n: number) => `blob/${id}/${padN(n)}`,
   /** A blob that no head names yet; what a crash leaves is swept by it. */
