@@ -78,11 +78,10 @@ function handle(path: string, mode: Mode, verbs: Verbs, life: Life): FileHandle 
 }
 
 /** The caller may use its buffer again at once, so the bytes are copied before anything waits. */
-function taking(write: (data: Uint8Array) => Promise<void>, data: Uint8Array) {
-  if (!ArrayBuffer.isView(data)) {
-    return () => Promise.reject(refusal("invalid_request", "data is a Uint8Array"));
-  }
-  const copy = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+function taking(write: NonNullable<Verbs["write"]>, data: Uint8Array) {
+  const copy = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+    : undefined;
   return () => write(copy);
 }
 

@@ -15,7 +15,8 @@ export interface Life {
 /** What a mode adds. A verb that is absent is not for this handle. */
 export interface Verbs {
   read?(): Promise<Uint8Array | undefined>;
-  write?(data: Uint8Array): Promise<void>;
+  /** Undefined: what was given is no bytes, which spoils the handle. */
+  write?(data: Uint8Array | undefined): Promise<void>;
   /** At once when close is called, before verbs that still run have ended. */
   leave?(): void;
   /** Once, after all verbs have ended. */

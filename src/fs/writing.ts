@@ -46,7 +46,7 @@ function writeOptions(
 }
 
 interface Gathered {
-  write(data: Uint8Array): Promise<void>;
+  write(data: Uint8Array | undefined): Promise<void>;
   /** True once a write was refused, and its caller told. */
   failed(): boolean;
   /** Everything that was written, in one piece; then nothing is kept. */
@@ -57,16 +57,17 @@ function gathered(maxBytes = MAX_WRITE_BYTES, life: Life): Gathered {
   let chunks: Uint8Array[] = [];
   let size = 0;
   let failed = false;
-  const fail = (error: Error) => {
+  function fail(error: Error): never {
     failed = true;
     chunks = [];
     throw error;
-  };
+  }
   return {
     // deno-lint-ignore require-await -- its refusals are rejections
     async write(data) {
       if (failed) fail(spoilt());
       if (life.interrupted()) fail(interrupted());
+      if (!data) return fail(noBytes());
       size += data.length;
       if (size > maxBytes) {
         fail(refusal("too_large", `it takes ${maxBytes} bytes at the most`, { limit: maxBytes }));
@@ -80,6 +81,10 @@ function gathered(maxBytes = MAX_WRITE_BYTES, life: Life): Gathered {
       return data;
     },
   };
+}
+
+function noBytes() {
+  return refusal("invalid_request", "data is a Uint8Array");
 }
 
 function spoilt() {
@@ -128,6 +133,7 @@ async function streamed(begin: () => Writer | Promise<Writer>, life: Life): Prom
   return {
     async write(data) {
       if (told) throw spoilt();
+      if (!data) return await fail(noBytes());
       const written = await life.during(() => {
         const writing = Promise.resolve(writer.write(data));
         last = writing.catch(() => {});

@@ -1,0 +1,236 @@
+/** Laws of watching: every event to every watcher, from the open on or from where one left off, until the signal aborts. */
+import type { FileHandle, FileService, OpenOptions } from "../../src/fs/file.ts";
+import { readBytes, writeText } from "../../src/fs/use.ts";
+import { holds, same } from "../expect.ts";
+import { type FileLaw, inScratch, streamOf, withHandle } from "./subject.ts";
+
+interface Event {
+  readonly type?: unknown;
+  readonly seq?: unknown;
+  readonly name?: unknown;
+  readonly from?: unknown;
+  readonly to?: unknown;
+}
+
+async function next(handle: FileHandle, what: string): Promise<Event> {
+  return eventOf(await handle.read(), what);
+}
+
+function eventOf(chunk: Uint8Array | undefined, what: string): Event {
+  holds(chunk, `${what}: the watch ended`);
+  const event = JSON.parse(new TextDecoder().decode(chunk)) as Event;
+  holds(typeof event?.type === "string" && event.type, `${what}: an event has a type`);
+  return event;
+}
+
+/** The next event of another type than `before`: some worlds tell one change in several events. */
+async function nextAfter(handle: FileHandle, before: string, what: string): Promise<Event> {
+  while (true) {
+    const event = await next(handle, what);
+    if (event.type !== before) return event;
+  }
+}
+
+async function follows(
+  handle: FileHandle,
+  types: readonly string[],
+  what: string,
+  before = "",
+): Promise<void> {
+  for (const type of types) {
+    same((await nextAfter(handle, before, what)).type, type, `${what}: after ${before || "open"}`);
+    before = type;
+  }
+}
+
+/** Has `promise` an answer by the time that the files have answered something else? */
+async function isSettled(files: FileService, promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = () => (settled = true);
+  promise.then(settle, settle);
+  await files.stat("/");
+  return settled;
+}
+
+/** The last event's seq, which is there because one was emitted. */
+async function lastSeq(files: FileService, path: string): Promise<number> {
+  return await withHandle(files, path, "watch", async (handle) => {
+    return seqOf(await next(handle, "the last event"));
+  }, { tail: 1 });
+}
+
+function seqOf(event: Event): number {
+  holds(Number.isSafeInteger(event.seq), "an event of a stream has a seq");
+  return event.seq as number;
+}
+
+/** Events up to and including that seq. */
+async function upTo(
+  files: FileService,
+  path: string,
+  last: number,
+  options: OpenOptions,
+): Promise<Event[]> {
+  return await withHandle(files, path, "watch", async (handle) => {
+    const events: Event[] = [];
+    while (events.length === 0 || seqOf(events.at(-1)!) < last) {
+      events.push(await next(handle, "an event of the stream"));
+    }
+    return events;
+  }, options);
+}
+
+export const watchLaws: readonly FileLaw[] = [
+  {
+    id: "F28",
+    name: "watch_semantics",
+    says: "a watch tells modified, deleted and created to each of its watchers, misses nothing " +
+      "after its open, waits while nothing happens, and ends when its signal aborts",
+    needs: ["scratch", "watch"],
+    async test(subject) {
+      const { files } = subject;
+      const path = inScratch(subject, "watched");
+      await writeText(files, path, "v1");
+      const abort = new AbortController();
+      const options = { signal: abort.signal };
+      const live = await files.open(path, "watch", options);
+      const late = await files.open(path, "watch", options);
+      const first = live.read();
+      holds(!await isSettled(files, first), "a watch waits while nothing happens");
+
+      await writeText(files, path, "v2");
+      same(eventOf(await first, "a read that waited").type, "modified", "what it waited for");
+      await files.remove(path);
+      await follows(live, ["deleted"], "a watcher who waited", "modified");
+      await writeText(files, path, "v3");
+      await follows(late, ["modified", "deleted", "created"], "a watcher who reads late");
+
+      const waiting = late.read();
+      abort.abort();
+      await writeText(files, path, "v4");
+      same(await waiting, undefined, "a read that waits, when its signal aborts");
+      same(await late.read(), undefined, "a read after the end");
+      const ended = await files.open(path, "watch", options);
+      same(await ended.read(), undefined, "a watch whose signal had aborted before");
+      await Promise.all([live.close(), late.close(), ended.close()]);
+    },
+  },
+  {
+    id: "F29",
+    name: "close_ends_a_watch",
+    says: "closing a watch ends its read that waits, and no other watch",
+    needs: ["scratch", "watch"],
+    async test(subject) {
+      const { files } = subject;
+      const path = inScratch(subject, "left");
+      await writeText(files, path, "v1");
+      const left = await files.open(path, "watch");
+      const other = await files.open(path, "watch");
+      const waiting = left.read();
+      const closed = left.close();
+      await writeText(files, path, "v2");
+      same(await waiting, undefined, "a read that waits, when its handle is closed");
+      await closed;
+      await follows(other, ["modified"], "the other watcher");
+      await other.close();
+    },
+  },
+  {
+    id: "F30",
+    name: "a_directory_is_watched",
+    says: "a watch of a directory tells what happens to the files in it, by name",
+    needs: ["scratch", "watch_dir"],
+    async test(subject) {
+      const { files } = subject;
+      await writeText(files, inScratch(subject, "first"), "x");
+      await withHandle(files, inScratch(subject), "watch", async (handle) => {
+        await writeText(files, inScratch(subject, "new"), "x");
+        await writeText(files, inScratch(subject, "first"), "y");
+        await files.remove(inScratch(subject, "new"));
+        let before = "";
+        for (const want of ["created new", "modified first", "deleted new"]) {
+          let told = before;
+          while (told === before || told === "modified new") {
+            const { type, name } = await next(handle, "a watch of a directory");
+            told = `${type} ${name}`;
+          }
+          same(told, want, `what is told after ${before || "open"}`);
+          before = want;
+        }
+      });
+    },
+  },
+  {
+    id: "F31",
+    name: "a_stream_is_followed",
+    says: "events have a growing seq; a watch begins with what comes, or with the last few that " +
+      "are kept, or behind a seq: who comes back misses nothing and gets nothing twice",
+    needs: ["stream"],
+    async test(subject) {
+      const { files } = subject;
+      const { path, emit } = streamOf(subject);
+      for (let i = 0; i < 5; i++) await emit();
+      const last = await lastSeq(files, path);
+      const all = (await upTo(files, path, last, { after: 0 })).filter((e) => e.type !== "gap");
+      holds(all.length >= 5, "what was emitted is kept");
+      const seqs = all.map(seqOf);
+      same(seqs, [...new Set(seqs)].sort((a, b) => a - b), "seqs, growing");
+      for (const after of seqs.slice(-4, -1)) {
+        const rest = await upTo(files, path, last, { after });
+        same(rest.map(seqOf), seqs.filter((seq) => seq > after), `events behind ${after}`);
+      }
+      same((await upTo(files, path, last, { tail: 3 })).map(seqOf), seqs.slice(-3), "a tail of 3");
+
+      const live = await files.open(path, "watch");
+      const resumed = await files.open(path, "watch", { after: seqs.at(-2)! });
+      await emit();
+      const newest = seqOf(await next(live, "an event that comes"));
+      holds(newest > last, "a watch without after begins with what comes");
+      await emit();
+      const got = [await next(resumed, "resumed"), await next(resumed, "resumed")].map(seqOf);
+      same(got, [last, newest], "kept and coming events, each once and in order");
+      holds(seqOf(await next(live, "the next event")) > newest, "the next event");
+      await Promise.all([live.close(), resumed.close()]);
+    },
+  },
+  {
+    id: "F32",
+    name: "a_stream_can_be_read",
+    says: "reading a stream gives what is kept, and ends",
+    needs: ["stream"],
+    async test(subject) {
+      const { files } = subject;
+      const { path, emit } = streamOf(subject);
+      await emit();
+      same((await files.stat(path)).kind, "stream", "kind of a stream file");
+      const before = (await readBytes(files, path)).length;
+      holds(before > 0, "what is kept");
+      await emit();
+      holds((await readBytes(files, path)).length > before, "what is kept now");
+    },
+  },
+  {
+    id: "F33",
+    name: "a_gap_is_told",
+    says:
+      "a watcher who asks for events that are gone is first told which, as gap { seq, from, to }",
+    needs: ["stream", "gap"],
+    async test(subject) {
+      const { files } = subject;
+      const { path, emit, forget } = streamOf(subject);
+      holds(forget, "the subject lets events go");
+      for (let i = 0; i < 4; i++) await emit();
+      const last = await lastSeq(files, path);
+      const all = await upTo(files, path, last, { after: 0 });
+      const first = seqOf(all.find((event) => event.type !== "gap")!);
+      await forget();
+      await forget();
+      const [gap, ...rest] = await upTo(files, path, last, { after: first - 1 });
+      same([gap?.type, gap?.from, gap?.to], ["gap", first, first + 1], "the first event");
+      same(gap?.seq, first + 1, "the seq behind which a watch goes on after the gap");
+      same(rest.map(seqOf), [first + 2, first + 3], "the events behind the gap");
+      const kept = await upTo(files, path, last, { after: first + 1 });
+      same(kept.map(seqOf), [first + 2, first + 3], "events behind a seq whose next is kept");
+    },
+  },
+];
