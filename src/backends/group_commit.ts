@@ -96,7 +96,7 @@ export function groupCommit(
   return {
     add: (job) =>
       new Promise((resolve, reject) => {
-        queue.push({ ...job, resolve, reject });
+        queue.push({ owner: job.owner, batch: job.batch, resolve, reject });
         wake();
       }),
     drain() {

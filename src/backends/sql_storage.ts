@@ -15,10 +15,9 @@ import {
   sameBytes,
 } from "./batch.ts";
 import { groupCommit, type Job } from "./group_commit.ts";
-import { ownerIds } from "./owner_ids.ts";
-import { rowCache } from "./row_cache.ts";
-import type { SqlPort, SqlValue } from "./sql_port.ts";
-import { IS_TIMED, WORK_FAMILIES } from "./sql_schema.ts";
+import { type KnownOwner, ownerCache } from "./owner_cache.ts";
+import { FOUND_PLACES, type Place, placeOf, ROWS } from "./sql_place.ts";
+import type { SqlPort } from "./sql_port.ts";
 
 export type World = Pick<Backend, "now" | "random" | "timer">;
 
@@ -30,22 +29,13 @@ export interface SqlBackend extends Backend {
 /** So many rows of dropped owners go at a time. */
 const SWEEP_ROWS = 64;
 
-const GET_ROW = "SELECT value FROM rows WHERE owner = ? AND key = ?";
-const GET_WORK = "SELECT value FROM work WHERE family = ? AND owner = ? AND key = ?";
-const PUT_ROW = `INSERT INTO rows (owner, key, value) VALUES (?, ?, ?)
-  ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value`;
-const PUT_WORK = `INSERT INTO work (family, owner, key, value) VALUES (?, ?, ?, ?)
-  ON CONFLICT (family, owner, key) DO UPDATE SET value = excluded.value`;
-const REMOVE_ROW = "DELETE FROM rows WHERE owner = ? AND key = ?";
-const REMOVE_WORK = "DELETE FROM work WHERE family = ? AND owner = ? AND key = ?";
-const LIST_ROWS =
-  "SELECT key, value FROM rows WHERE owner = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?";
-const LIST_WORK = `SELECT key, value FROM work
-  WHERE family = ? AND owner = ? AND key >= ? AND key < ? ORDER BY key LIMIT ?`;
+const GET_OWNER = "SELECT id FROM owners WHERE name = ?";
+const ADD_OWNER = "INSERT INTO owners (name) VALUES (?) RETURNING id";
 /** An owner that was named once may have no rows any more. */
 const LIST_OWNERS = `SELECT name FROM owners WHERE name > ? AND (
     EXISTS (SELECT 1 FROM rows WHERE owner = id) OR
-    EXISTS (SELECT 1 FROM families JOIN work ON family = prefix WHERE owner = name)
+    EXISTS (SELECT 1 FROM families JOIN work ON family = prefix WHERE owner = name) OR
+    EXISTS (SELECT 1 FROM families JOIN due ON family = prefix WHERE owner = name)
   ) ORDER BY name LIMIT ?`;
 /** Leaps from owner to owner, however many rows each has. */
 const FIND_BY_OWNER = `WITH RECURSIVE leap (owner) AS (
@@ -57,10 +47,9 @@ const FIND_BY_OWNER = `WITH RECURSIVE leap (owner) AS (
     SELECT owner, (SELECT min(key) FROM work WHERE family = ?1 AND owner = leap.owner)
     FROM leap WHERE owner IS NOT NULL
   ) SELECT owner, key FROM first WHERE key <= ?3 LIMIT ?4`;
-const FIND_BY_TIME = `SELECT owner, key FROM work WHERE ${IS_TIMED}
-  AND key >= ?1 AND key <= ?2 AND (key, owner) > (?3, ?4) ORDER BY key, owner LIMIT ?5`;
+const FIND_BY_TIME = `SELECT owner, key FROM due
+  WHERE key >= ?1 AND key <= ?2 AND (key, owner) > (?3, ?4) ORDER BY key, owner LIMIT ?5`;
 
-const DROP_WORK = "DELETE FROM work WHERE family = ? AND owner = ?";
 const DROP_OWNER = "DELETE FROM owners WHERE id = ?";
 const DROP_LATER = "INSERT INTO dropped (id) VALUES (?)";
 const NEXT_DROPPED = "SELECT id FROM dropped LIMIT 1";
@@ -68,15 +57,9 @@ const SWEEP = `DELETE FROM rows WHERE owner = ?1 AND key IN
   (SELECT key FROM rows WHERE owner = ?1 LIMIT ?2) RETURNING 1`;
 const SWEPT = "DELETE FROM dropped WHERE id = ?";
 
-/** The family of a key that lives in `work`, else undefined. */
-function workFamily(key: string): string | undefined {
-  const family = key.slice(0, key.indexOf("/") + 1);
-  return WORK_FAMILIES.has(family) ? family : undefined;
-}
-
 /** What each tick reads again: rows there is one of, and work. Not logs, files, ids. */
-function isHot(key: string, family: string | undefined): boolean {
-  return family !== undefined || !key.includes("/");
+function isHot(key: string, place: Place): boolean {
+  return place !== ROWS || !key.includes("/");
 }
 
 /** `schedule` calls back soon, once the events that wait have had their turn. */
@@ -85,64 +68,70 @@ export function sqlBackend(
   world: World,
   schedule: (flush: () => void) => void,
 ): SqlBackend {
-  const ids = ownerIds(port);
   /**
-   * Holds what the database would answer: it follows every statement inside a transaction (nobody reads meanwhile,
-   * all is synchronous), and forgets everything when one fails.
+   * Holds what the database would answer: it follows every statement inside a transaction (nobody reads meanwhile, all
+   * is synchronous), and forgets everything when one fails.
    */
-  const cache = rowCache();
+  const cache = ownerCache();
   let closed = false;
   let sweeping = port.exec(NEXT_DROPPED, []).length > 0;
 
-  /** The bytes as they stand; the cache's own, not for callers. */
-  function read(owner: Owner, key: string): Uint8Array | undefined {
-    const id = ids.get(owner);
-    if (id === undefined) return undefined;
-    const family = workFamily(key);
-    const hot = isHot(key, family);
-    const name = `${id} ${key}`;
-    const cached = hot ? cache.get(name) : undefined;
+  /** undefined for an owner that never had a row. */
+  function know(owner: Owner): KnownOwner | undefined {
+    const known = cache.get(owner);
+    if (known) return known;
+    const id = port.exec(GET_OWNER, [owner])[0]?.[0];
+    return id === undefined ? undefined : cache.learn(owner, id as number);
+  }
+
+  /** Gives a new owner its number; only inside a transaction. */
+  function intern(owner: Owner): KnownOwner {
+    return know(owner) ?? cache.learn(owner, port.exec(ADD_OWNER, [owner])[0]![0] as number);
+  }
+
+  /** The bytes as they stand; perhaps the cache's own, not for callers. */
+  function read(owner: Owner, known: KnownOwner, key: string): Uint8Array | undefined {
+    const cached = known.hot.get(key);
     if (cached) return cached;
-    const rows = family ? port.exec(GET_WORK, [family, owner, key]) : port.exec(GET_ROW, [id, key]);
+    const place = placeOf(key);
+    const rows = port.exec(place.get, [place === ROWS ? known.id : owner, key]);
     const value = rows[0]?.[0] as Uint8Array | undefined;
-    if (hot && value) cache.set(name, value);
+    if (value && isHot(key, place)) cache.keep(known, key, value);
     return value;
   }
 
-  function put(owner: Owner, { key, value }: Row): void {
-    const id = ids.intern(owner);
-    const family = workFamily(key);
-    if (family) port.exec(PUT_WORK, [family, owner, key, value]);
-    else port.exec(PUT_ROW, [id, key, value]);
-    if (isHot(key, family)) cache.set(`${id} ${key}`, value);
+  function put(owner: Owner, known: KnownOwner, { key, value }: Row): void {
+    const place = placeOf(key);
+    port.exec(place.put, [place === ROWS ? known.id : owner, key, value]);
+    if (isHot(key, place)) cache.keep(known, key, value);
   }
 
-  function remove(owner: Owner, key: string): void {
-    const id = ids.get(owner);
-    if (id === undefined) return;
-    const family = workFamily(key);
-    if (family) port.exec(REMOVE_WORK, [family, owner, key]);
-    else port.exec(REMOVE_ROW, [id, key]);
-    cache.delete(`${id} ${key}`);
+  function remove(owner: Owner, known: KnownOwner, key: string): void {
+    const place = placeOf(key);
+    port.exec(place.remove, [place === ROWS ? known.id : owner, key]);
+    known.hot.delete(key);
   }
 
   /** @returns why the batch is refused, having changed nothing; undefined if it is written */
   function write(owner: Owner, batch: Batch): FileError | undefined {
+    let known = know(owner);
     for (const { key, value } of batch.check) {
-      if (!sameBytes(read(owner, key), value)) return conflict(owner, key);
+      if (!sameBytes(known && read(owner, known, key), value)) return conflict(owner, key);
     }
-    for (const key of batch.remove) remove(owner, key);
-    for (const row of batch.put) put(owner, row);
+    if (known) { for (const key of batch.remove) remove(owner, known, key); }
+    if (batch.put.length === 0) return;
+    known ??= intern(owner);
+    for (const row of batch.put) put(owner, known, row);
   }
 
   /** The owner is gone at once; an agent's hundred thousand other rows, which its old number no longer leads to, are swept later. */
   function drop(owner: Owner): undefined {
-    const id = ids.get(owner);
-    if (id === undefined) return;
-    for (const family of WORK_FAMILIES) port.exec(DROP_WORK, [family, owner]);
-    port.exec(DROP_OWNER, [id]);
-    port.exec(DROP_LATER, [id]);
-    ids.forget(owner);
+    const known = know(owner);
+    if (!known) return;
+    for (const place of FOUND_PLACES) port.exec(place.drop, [owner]);
+    port.exec(DROP_OWNER, [known.id]);
+    port.exec(DROP_LATER, [known.id]);
+    cache.forget(owner);
     sweeping = true;
   }
 
@@ -152,7 +141,6 @@ export function sqlBackend(
       return port.transaction(run);
     } catch (error) {
       cache.clear();
-      ids.clear();
       throw error;
     }
   }
@@ -181,24 +169,21 @@ export function sqlBackend(
   const group = groupCommit(apply, schedule, sweep);
 
   function list(owner: Owner, range: Range): Row[] {
-    const id = ids.get(owner);
-    if (id === undefined) return [];
-    const { prefix } = range;
-    const from = range.after !== undefined && range.after >= prefix ? behind(range.after) : prefix;
-    const to = prefixEnd(prefix);
-    const limit = range.limit ?? -1;
-    const family = workFamily(prefix);
-    if (family) return port.exec(LIST_WORK, [family, owner, from, to, limit]).map(rowOf);
-    const rows = port.exec(LIST_ROWS, [id, from, to, limit]).map(rowOf);
-    const families = prefix.includes("/")
-      ? []
-      : [...WORK_FAMILIES].filter((f) => f.startsWith(prefix));
-    if (families.length === 0) return rows;
-    for (const f of families) {
-      for (const row of port.exec(LIST_WORK, [f, owner, from, to, limit])) rows.push(rowOf(row));
+    const known = know(owner);
+    if (!known) return [];
+    const { prefix, after } = range;
+    const from = after !== undefined && after >= prefix ? behind(after) : prefix;
+    function listIn(place: Place): Row[] {
+      const of = place === ROWS ? known!.id : owner;
+      return port.exec(place.list, [of, from, prefixEnd(prefix), range.limit ?? -1])
+        .map(([key, value]) => ({ key: key as string, value: value as Uint8Array }));
     }
-    rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    return range.limit === undefined ? rows : rows.slice(0, range.limit);
+    if (prefix.includes("/")) return listIn(placeOf(prefix));
+    const places = FOUND_PLACES.filter(({ family }) => family.startsWith(prefix));
+    if (places.length === 0) return listIn(ROWS);
+    return [ROWS, ...places].flatMap(listIn)
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .slice(0, range.limit);
   }
 
   function find(query: FindQuery): Found[] {
@@ -235,7 +220,8 @@ export function sqlBackend(
       get: (key) =>
         answer(() => {
           checkKey("get", key);
-          const value = read(owner, key);
+          const known = know(owner);
+          const value = known && read(owner, known, key);
           return value && copyOf(value);
         }),
       list: (range) =>
@@ -243,9 +229,14 @@ export function sqlBackend(
           checkRange(range);
           return list(owner, range);
         }),
-      async commit(batch) {
-        refuseClosed();
-        await group.add({ owner, batch: ownBatch(batch) });
+      // One promise, not the three of an async function: this is the busiest call of all.
+      commit(batch) {
+        try {
+          refuseClosed();
+          return group.add({ owner, batch: ownBatch(batch) });
+        } catch (error) {
+          return Promise.reject(error);
+        }
       },
     };
   }
@@ -275,8 +266,4 @@ export function sqlBackend(
 /** The lowest text behind a key: no key has a character as low as this. */
 function behind(key: string): string {
   return key + "\x01";
-}
-
-function rowOf([key, value]: readonly SqlValue[]): Row {
-  return { key: key as string, value: value as Uint8Array };
 }

@@ -197,7 +197,13 @@ function sqlitePort(db: DatabaseSync, path: string): SqlPort {
   }
 
   return {
-    exec: (sql, params) => told("use", path, () => run(sql, params)),
+    exec(sql, params) {
+      try {
+        return run(sql, params);
+      } catch (error) {
+        throw sqliteError("use", path, error);
+      }
+    },
     transaction: (work) =>
       told("commit", path, () => {
         run("BEGIN IMMEDIATE", []);
