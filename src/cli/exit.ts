@@ -1,0 +1,82 @@
+/** How a command ends: the exit codes, and the errors that carry one with a line saying what to try. */
+import { type Code, codeOf, CODES } from "../fs/error.ts";
+
+/** Part of the command line's promise: scripts branch on them. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  refused: 4,
+  unreachable: 5,
+} as const;
+export type ExitCode = typeof EXIT[keyof typeof EXIT];
+
+/** What a shell calls a program that ended by SIGINT. */
+export const EXIT_INTERRUPTED = 130;
+
+const REFUSALS: ReadonlySet<number> = new Set([401, 402, 403, 429]);
+
+interface Trouble extends Error {
+  readonly exit: ExitCode;
+  readonly hint: string | undefined;
+}
+
+/** An error with an exit code. `hint` is what to try, a sentence. */
+export function trouble(exit: ExitCode, message: string, hint?: string): Error {
+  return Object.assign(new Error(message), { name: "Trouble", exit, hint });
+}
+
+/** The caller wrote a command that cannot be run. */
+export function usage(message: string, hint?: string): Error {
+  return trouble(EXIT.usage, message, hint);
+}
+
+function isTrouble(error: unknown): error is Trouble {
+  return error instanceof Error && error.name === "Trouble" && "exit" in error;
+}
+
+/** The exit code for whatever a verb threw. */
+export function exitOf(error: unknown): ExitCode {
+  return isTrouble(error) ? error.exit : exitOfCode(codeOf(error));
+}
+
+/** The exit code for a code of the closed list, by its HTTP status. */
+export function exitOfCode(code: Code): ExitCode {
+  const status = CODES[code];
+  if (status === 404) return EXIT.notFound;
+  if (REFUSALS.has(status)) return EXIT.refused;
+  return EXIT.failed;
+}
+
+/** What to try after an error of the closed list, where one thing helps most people. */
+const HINTS: Partial<Record<Code, string>> = {
+  permission_denied:
+    "The operator's token may: run the command where the data directory is, or set AGENTD_TOKEN.",
+  auth_required: "Run the command where the server's data directory is, or set AGENTD_TOKEN.",
+};
+
+/** One line for people: what failed, and what to try. */
+export function lineOf(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).trim();
+  const hint = hintOf(error);
+  const line = hint ? `${message.replace(/[.\s]*$/, "")}. ${hint}` : message;
+  return line.replace(/\s*\n\s*/g, " ");
+}
+
+/** The same for machines. */
+export function jsonOf(error: unknown): { error: Record<string, unknown> } {
+  const hint = hintOf(error);
+  return {
+    error: {
+      ...(isTrouble(error) ? {} : { code: codeOf(error) }),
+      message: error instanceof Error ? error.message : String(error),
+      ...(hint ? { hint } : {}),
+      exit: exitOf(error),
+    },
+  };
+}
+
+function hintOf(error: unknown): string | undefined {
+  return isTrouble(error) ? error.hint : HINTS[codeOf(error)];
+}

@@ -1,0 +1,216 @@
+/** Where the server listens: `HOST:PORT` or `unix:PATH`, opened so that nobody else gets in between. */
+import { basename, dirname, join, resolve } from "node:path";
+import { EXIT, trouble, usage } from "./exit.ts";
+import { holderOfPort } from "./port_holder.ts";
+
+export type Address =
+  | { readonly kind: "tcp"; readonly hostname: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Other ports that are tried for the suggestion when one is taken. */
+const SUGGESTIONS = 20;
+/** Longer names do not fit into a socket's address (Linux 108, macOS 104, with the end mark). */
+const MAX_SOCKET_PATH_BYTES = 103;
+
+/** @throws usage error */
+export function parseListen(text: string, cwd: string): Address {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    if (path === "") throw usage("--listen unix: names no path", "For example unix:./agentd.sock.");
+    return { kind: "unix", path: resolve(cwd, path) };
+  }
+  const [, host, digits] = /^(?:(\[[0-9a-fA-F:.]+\]|[^:[\]]*):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) {
+    throw usage(`--listen ${text}: not HOST:PORT`, "For example 127.0.0.1:8081 or unix:PATH.");
+  }
+  if (host === "") {
+    throw usage(
+      `--listen ${text}: which address?`,
+      `127.0.0.1:${port} is this machine alone, 0.0.0.0:${port} every network.`,
+    );
+  }
+  // One address, the same one that the note of the server names, whatever the resolver says.
+  const hostname = host === undefined || host === "localhost" ? "127.0.0.1" : host;
+  return { kind: "tcp", hostname: hostname.replace(/^\[|\]$/g, ""), port };
+}
+
+/** Is it this machine alone? */
+export function isLoopback(hostname: string): boolean {
+  return /^127(\.\d{1,3}){3}$/.test(hostname) || hostname === "::1" || hostname === "localhost";
+}
+
+/** `http://127.0.0.1:8080`; an address that means "every one" is reached over loopback. */
+export function urlOf(address: Address): string {
+  if (address.kind === "unix") return `unix:${address.path}`;
+  const { hostname, port } = address;
+  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+export type Handler = (
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.Addr>,
+) => Response | Promise<Response>;
+
+export interface Listening {
+  /** With the port that was given, if 0 was asked for. */
+  readonly address: Address;
+  /** Takes no more connections; resolves when those that are open have been answered. */
+  shutdown(): Promise<void>;
+  /** Cuts what is open. */
+  cut(): void;
+  readonly finished: Promise<void>;
+}
+
+/** @throws an error that says who has the address, and what to try */
+export async function listen(address: Address, handler: Handler): Promise<Listening> {
+  return address.kind === "tcp" ? listenTcp(address, handler) : await listenUnix(address, handler);
+}
+
+function listenTcp(address: Address & { kind: "tcp" }, handler: Handler): Listening {
+  const { hostname, port } = address;
+  const cutter = new AbortController();
+  try {
+    const server = Deno.serve(
+      { hostname, port, signal: cutter.signal, onListen: () => {}, onError: failed },
+      handler,
+    );
+    return {
+      address: { kind: "tcp", hostname, port: server.addr.port },
+      shutdown: () => server.shutdown(),
+      cut: () => cutter.abort(),
+      finished: server.finished,
+    };
+  } catch (error) {
+    throw cannotListen(address, error);
+  }
+}
+
+/** The application answers every error itself; what gets here has no words that a caller should see. */
+function failed(): Response {
+  return new Response("internal error\n", { status: 500 });
+}
+
+function cannotListen({ hostname, port }: { hostname: string; port: number }, error: unknown) {
+  const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+  const { errors } = Deno;
+  if (error instanceof errors.AddrInUse) {
+    const holder = holderOfPort(port);
+    const who = holder ? `pid ${holder.pid} (${holder.name})` : "another program";
+    const free = freePort(hostname, port);
+    return trouble(
+      EXIT.failed,
+      `${holder ? port : at} is used by ${who}`,
+      free === undefined
+        ? "Try another --listen address."
+        : `Try --listen ${at.replace(/\d+$/, String(free))}`,
+    );
+  }
+  if (error instanceof errors.NotCapable) {
+    return trouble(
+      EXIT.failed,
+      `Cannot listen on ${at}: the program was started without --allow-net=${at}`,
+    );
+  }
+  if (error instanceof errors.PermissionDenied) {
+    return trouble(
+      EXIT.failed,
+      `Cannot listen on ${at}: this user may not`,
+      "Try a port above 1023.",
+    );
+  }
+  if (error instanceof errors.AddrNotAvailable) {
+    return trouble(
+      EXIT.failed,
+      `Cannot listen on ${at}: this machine has no such address`,
+      "Try 127.0.0.1.",
+    );
+  }
+  return trouble(EXIT.failed, `Cannot listen on ${at}: ${(error as Error).message}`);
+}
+
+/** A port near the one that is taken which nobody has at the moment. */
+function freePort(hostname: string, taken: number): number | undefined {
+  for (let port = taken + 1; port <= Math.min(taken + SUGGESTIONS, 65_535); port++) {
+    try {
+      Deno.listen({ hostname, port }).close();
+      return port;
+    } catch {
+      // Taken too, or not allowed: the next one.
+    }
+  }
+}
+
+/**
+ * The socket is born in a directory that only we can enter, made private there, and moved to its place: it is never open to others, and
+ * it replaces a stale one in one step.
+ */
+async function listenUnix(
+  address: Address & { kind: "unix" },
+  handler: Handler,
+): Promise<Listening> {
+  const { path } = address;
+  await refuseTaken(path);
+  const dir = join(dirname(path), `.${crypto.randomUUID().slice(0, 4)}`);
+  const born = join(dir, "s");
+  const longest = Math.max(...[born, path].map((p) => new TextEncoder().encode(p).length));
+  if (longest > MAX_SOCKET_PATH_BYTES) {
+    throw usage(`${path} is too long for a socket`, `At most ${MAX_SOCKET_PATH_BYTES} bytes.`);
+  }
+  const cutter = new AbortController();
+  let made = false;
+  try {
+    Deno.mkdirSync(dir, { mode: 0o700 });
+    made = true;
+    const server = Deno.serve(
+      { path: born, signal: cutter.signal, onListen: () => {}, onError: failed },
+      handler,
+    );
+    Deno.chmodSync(born, 0o600);
+    Deno.renameSync(born, path);
+    return {
+      address,
+      shutdown: () => server.shutdown(),
+      cut: () => cutter.abort(),
+      finished: server.finished.finally(() => removeSocket(path)),
+    };
+  } catch (error) {
+    cutter.abort();
+    throw trouble(EXIT.failed, `Cannot listen on unix:${path}: ${(error as Error).message}`);
+  } finally {
+    if (made) Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+function removeSocket(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Gone already.
+  }
+}
+
+/** A socket that nobody answers at is what a killed server left; anything else stays. */
+async function refuseTaken(path: string): Promise<void> {
+  let stat: Deno.FileInfo;
+  try {
+    stat = Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw trouble(EXIT.failed, `Cannot listen on unix:${path}: ${(error as Error).message}`);
+  }
+  if (!stat.isSocket) {
+    throw trouble(EXIT.failed, `${path} is there and is no socket`, "Say another path.");
+  }
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch {
+    return;
+  }
+  throw trouble(
+    EXIT.failed,
+    `unix:${path} is used by another program`,
+    `Try --listen unix:${join(dirname(path), `2-${basename(path)}`)}`,
+  );
+}

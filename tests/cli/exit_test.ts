@@ -1,0 +1,34 @@
+import { deepEqual, equal } from "../assert.ts";
+import { CODES, FileError } from "../../src/fs/error.ts";
+import { EXIT, exitOf, exitOfCode, jsonOf, lineOf, trouble, usage } from "../../src/cli/exit.ts";
+
+Deno.test("exit codes are what the command line promises", () => {
+  deepEqual(EXIT, { done: 0, failed: 1, usage: 2, notFound: 3, refused: 4, unreachable: 5 });
+});
+
+Deno.test("a code of the closed list ends the program by its HTTP status", () => {
+  const by: Record<number, number> = { 401: 4, 402: 4, 403: 4, 429: 4, 404: 3 };
+  for (const [code, status] of Object.entries(CODES)) {
+    equal(exitOfCode(code as keyof typeof CODES), by[status] ?? 1, code);
+  }
+  equal(exitOf(new FileError("not_found", "open", "/x")), 3);
+  equal(exitOf(new Error("anything else")), 1);
+  equal(exitOf(usage("what?")), 2);
+});
+
+Deno.test("an error is one line, with what to try at its end", () => {
+  equal(lineOf(trouble(1, "It broke", "Mend it.")), "It broke. Mend it.");
+  equal(lineOf(trouble(1, "It broke.\n  Badly")), "It broke. Badly");
+  const refused = new FileError("permission_denied", "delete", "bob", {
+    detail: "only operator may",
+  });
+  equal(
+    lineOf(refused).startsWith('Cannot delete "bob": permission_denied (only operator may). '),
+    true,
+  );
+});
+
+Deno.test("machines get the same with its code", () => {
+  const { error } = jsonOf(new FileError("not_found", "open", "/x"));
+  deepEqual(error, { code: "not_found", message: 'Cannot open "/x": not_found', exit: 3 });
+});
