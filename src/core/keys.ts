@@ -125,5 +125,7 @@ export const registryKey = {
 export const runtimeKey = {
   /** There after a graceful stop, gone while running. */
   clean: "clean",
+  /** There once a runtime has been started on these rows. */
+  known: "known",
   paused: "paused",
 } as const;

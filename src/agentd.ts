@@ -1,0 +1,37 @@
+/** Wiring: a backend, a signer, agents and hosts become a runtime with the standard services. */
+import type { Agent } from "./core/agent.ts";
+import type { Backend } from "./core/backend.ts";
+import type { AgentHost } from "./core/host.ts";
+import type { SigningService } from "./core/provider.ts";
+import type { Runtime } from "./core/runtime.ts";
+import { startRuntime } from "./core/engine.ts";
+import { builtins as standard } from "./agents/mod.ts";
+import { inlineHost } from "./hosts/inline.ts";
+import { services } from "./services/mod.ts";
+
+export interface AgentdOptions {
+  readonly backend: Backend;
+  readonly signer: SigningService;
+  /** Beside the built-in ones, or in place of those of the same name. They are trusted as the program itself. */
+  readonly agents?: Readonly<Record<string, Agent & { readonly about?: string }>>;
+  /** Where agents run; inline if absent. */
+  readonly host?: AgentHost;
+  /** Told of what no caller waits for. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Starts a runtime; everything that an earlier one left on the same rows goes on. */
+export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
+  const agents: Record<string, Agent & { readonly about?: string }> = {
+    ...standard,
+    ...options.agents,
+  };
+  return await startRuntime({
+    backend: options.backend,
+    signer: options.signer,
+    services,
+    host: options.host ?? inlineHost(agents),
+    builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),
+    onError: options.onError ?? (() => {}),
+  });
+}

@@ -1,0 +1,28 @@
+/** What a mount's access lets the agent do; the mount table is the security boundary. */
+import type { Access } from "./view.ts";
+
+export const ACCESSES: readonly Access[] = ["read_only", "read_write", "sign_only", "disabled"];
+const READS: ReadonlySet<string> = new Set(["read", "watch", "stat", "list"]);
+const SIGN_ONLY: ReadonlySet<string> = new Set([
+  "/",
+  "/pubkey",
+  "/npub",
+  "/sign",
+  "/verify",
+  "/encrypt",
+  "/decrypt",
+]);
+
+/** `path` is the path within the service. */
+export function allows(access: Access, op: string, path: string): boolean {
+  switch (access) {
+    case "read_write":
+      return true;
+    case "read_only":
+      return READS.has(op);
+    case "sign_only":
+      return SIGN_ONLY.has(path);
+    case "disabled":
+      return false;
+  }
+}

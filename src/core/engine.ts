@@ -1,0 +1,545 @@
+/** The engine: opens agents from their rows, lets them tick, and puts them to sleep; what the doors call is `Runtime`. */
+import { FileError, hasCode } from "../fs/error.ts";
+import type { FileService } from "../fs/file.ts";
+import type { LifecycleState, TickResult } from "./agent.ts";
+import type { AgentStatus, ControlWord, ServiceTable } from "./view.ts";
+import type { AgentInfo, CreateRequest, Runtime } from "./runtime.ts";
+import type { Backend } from "./backend.ts";
+import type { AgentHost } from "./host.ts";
+import type { SigningService } from "./provider.ts";
+import type { Phase } from "./record.ts";
+import {
+  agentFiles,
+  nextAlarm,
+  principalFiles,
+  sealed,
+  storageBytes,
+  type ViewDeps,
+} from "./views.ts";
+import {
+  createAgent,
+  existing,
+  finishOpen,
+  type LifecycleDeps,
+  requestDigest,
+  sleepAgent,
+  terminateAgent,
+} from "./lifecycle.ts";
+import { type AgentId, agentId, isoTime } from "./id.ts";
+import { commitTurn, runTick, type TickDeps, wake } from "./tick.ts";
+import { encodeJson, encodeText } from "./code.ts";
+import { key, REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
+import { type Live, openLive } from "./live.ts";
+import { makeDue } from "./due.ts";
+import { makeSupervisor, type Ticker } from "./supervisor.ts";
+import { fireAlarms, releaseRetries } from "./alarm.ts";
+import { sweepDrafts } from "./blob.ts";
+import { waitFor } from "./wait.ts";
+
+export interface RuntimeOptions {
+  readonly backend: Backend;
+  readonly services: ServiceTable;
+  readonly signer: SigningService;
+  readonly host: AgentHost;
+  readonly builtins: readonly { readonly name: string; readonly about: string }[];
+  /** Told of what no caller waits for: a commit that failed, a row that is corrupt. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Owners or agents that are looked at in one go at the start. */
+const PAGE = 200;
+/** Agents in one answer of `list` at the most. */
+const MAX_AGENTS = 1_000;
+
+/** Opens the runtime and takes up what was left: sends, due alarms, waiting envelopes, half-made agents. Idle agents are not visited. */
+export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const { backend, services, signer, onError } = options;
+  const registry = backend.storage(REGISTRY);
+  const own = backend.storage(RUNTIME);
+  const startedAt = backend.now();
+  const lives = new Map<AgentId, Live>();
+  const opening = new Map<AgentId, Promise<Live>>();
+  const making = new Map<AgentId, Promise<unknown>>();
+  const tickers = new WeakMap<Live, Ticker>();
+  const idling = new Map<Live, () => void>();
+  const namespaces = new WeakMap<Live, Map<string, FileService>>();
+  const known = await own.get(runtimeKey.known) !== undefined;
+  const unclean = known && await own.get(runtimeKey.clean) === undefined;
+  let ticks = 0;
+  let envelopes = 0;
+  let stopping = false;
+
+  const supervisor = makeSupervisor(onError);
+  supervisor.paused = true;
+
+  const tickDeps: TickDeps = {
+    host: options.host,
+    onAlarm: (ms) => due.note(ms),
+    onRetry: (ms) => due.note(ms),
+    onError,
+    onControl: (live, words) => {
+      for (const word of words) afterTick(live, word);
+    },
+    onTick: () => ticks++,
+  };
+  const lifecycle: LifecycleDeps = {
+    backend,
+    signer,
+    services,
+    builtins: new Set(options.builtins.map(({ name }) => name)),
+    tick: tickDeps,
+    open,
+    forget: async (live) => {
+      await close(live);
+    },
+  };
+  const viewDeps: ViewDeps = { services, signer, control, onReady: ready, status: statusOf };
+  const due = makeDue(backend, {
+    "alarm/": (owner, now) => withLive(owner, (live) => fireAlarms(live, now)),
+    "retry/": (owner, now) =>
+      withLive(owner, async (live) => {
+        await releaseRetries(live, now);
+        ready(live);
+      }),
+  }, onError);
+
+  // An agent in memory
+
+  /** The agent, opened from its rows if it is not in memory. Rejects with `not_found`. */
+  function open(id: AgentId): Promise<Live> {
+    const live = lives.get(id);
+    if (live) return Promise.resolve(live);
+    let coming = opening.get(id);
+    if (!coming) {
+      coming = openLive(id, {
+        backend,
+        unclean,
+        onReady: (live) => {
+          envelopes++;
+          ready(live);
+        },
+        receiver,
+        onError,
+        files: (live) => agentFiles(live, viewDeps),
+      }).then((live) => {
+        lives.set(id, live);
+        ready(live);
+        return live;
+      }).finally(() => opening.delete(id));
+      opening.set(id, coming);
+    }
+    return coming;
+  }
+  /** The agent for a caller: not while it is being made or ended. */
+  async function reach(id: AgentId): Promise<Live> {
+    agentId(id);
+    const live = lives.get(id) ?? await open(id);
+    if (live.ending || making.has(id)) throw noAgent(id);
+    return live;
+  }
+  async function receiver(id: AgentId) {
+    try {
+      return (await reach(id)).inbox;
+    } catch (error) {
+      if (hasCode(error, "not_found") || hasCode(error, "invalid_request")) return undefined;
+      throw error;
+    }
+  }
+  async function withLive(owner: string, run: (live: Live) => Promise<void>): Promise<void> {
+    const live = await open(owner as AgentId);
+    await run(live);
+  }
+  /** There may be something to tick, or nothing more to do. */
+  function ready(live: Live): void {
+    live.lastActive = backend.now();
+    if (live.closed || stopping) return;
+    let ticker = tickers.get(live);
+    if (!ticker) tickers.set(live, ticker = tickerOf(live));
+    if (ticker.due) supervisor.ready(ticker);
+    watchIdle(live);
+  }
+  function tickerOf(live: Live): Ticker {
+    return {
+      get due() {
+        return !live.closed && !live.ending && !making.has(live.id) &&
+          live.phase.phase === "active" && live.inbox.queue.ready && !sleeping.has(live);
+      },
+      async tick() {
+        await runTick(live, tickDeps);
+        watchIdle(live);
+      },
+    };
+  }
+  function watchIdle(live: Live, delayMs = live.record.limits.idle_ms): void {
+    if (idling.has(live) || live.closed) return;
+    idling.set(
+      live,
+      backend.timer(delayMs, () => {
+        idling.delete(live);
+        const rest = live.lastActive + live.record.limits.idle_ms - backend.now();
+        if (rest > 0 || live.inTick || busy(live)) {
+          watchIdle(live, Math.max(rest, live.record.limits.idle_ms / 4));
+        } else hibernate(live).catch(onError);
+      }),
+    );
+  }
+  function busy(live: Live): boolean {
+    return live.phase.phase === "active" && live.inbox.queue.size > 0 || live.sends.pending > 0 ||
+      making.has(live.id);
+  }
+  function watched(live: Live): boolean {
+    return live.changes.listeners + live.trace.listeners + live.outbox.listeners +
+        live.trajectory.listeners + live.finished.listeners > 0;
+  }
+  const sleeping = new Map<Live, Promise<void>>();
+  /** Ends its process; and what is in memory of it, unless somebody watches. */
+  async function hibernate(live: Live): Promise<void> {
+    if (live.inTick || live.closed) return;
+    await sleep(live);
+    if (live.inTick || busy(live) || watched(live) || live.instance) return watchIdle(live);
+    await close(live);
+  }
+  function sleep(live: Live): Promise<void> {
+    let work = sleeping.get(live);
+    if (!work) {
+      work = sleepAgent(live, tickDeps).finally(() => {
+        sleeping.delete(live);
+        ready(live);
+      });
+      sleeping.set(live, work);
+    }
+    return work;
+  }
+  async function close(live: Live): Promise<void> {
+    await live.trace.flush();
+    if (!live.ending && (live.inTick || busy(live) || live.trace.pending)) return watchIdle(live);
+    live.closed = true;
+    live.sends.stop();
+    idling.get(live)?.();
+    idling.delete(live);
+    if (lives.get(live.id) === live) lives.delete(live.id);
+    for (const told of [live.changes, live.trace, live.outbox, live.trajectory, live.finished]) {
+      told.end();
+    }
+  }
+
+  // Words
+
+  async function setPhase(live: Live, phase: Phase["phase"], why: string): Promise<void> {
+    if (live.phase.phase === phase) return;
+    const next: Phase = { phase, since: backend.now(), why };
+    await live.storage.commit({
+      check: [],
+      remove: [],
+      put: [{ key: key.phase, value: encodeJson(next) }],
+    });
+    live.phase = next;
+    live.trace.add({ type: "lifecycle", state: phase, why });
+  }
+  async function resume(live: Live): Promise<void> {
+    if (live.phase.phase === "active") return;
+    if (live.turn.failures > 0) {
+      await commitTurn(live, { ...live.turn, failures: 0 }, { check: [], remove: [], put: [] });
+    }
+    await setPhase(live, "active", "resumed");
+    ready(live);
+  }
+  async function control(live: Live, word: ControlWord, invoker: string, signal?: AbortSignal) {
+    switch (word) {
+      case "tick":
+        return await manualTick(live, invoker, signal);
+      case "pause":
+        if (live.phase.phase !== "paused") await setPhase(live, "paused", `by ${invoker}`);
+        return undefined;
+      case "resume":
+        await resume(live);
+        return undefined;
+      case "wake":
+        if (live.phase.phase === "active" && !live.inTick && !sleeping.has(live)) {
+          await wake(live, options.host);
+        }
+        ready(live);
+        return undefined;
+      case "hibernate":
+        if (live.inTick) live.effects?.after.push("hibernate");
+        else await sleep(live);
+        return undefined;
+    }
+  }
+  /** A word of the agent's own, after the commit of the tick in which it was written. */
+  function afterTick(live: Live, word: ControlWord): void {
+    const run = async () => {
+      if (word === "hibernate") {
+        // The tick that wished it is still ending; the supervisor lets go of it first.
+        await Promise.resolve();
+        live.inTick = undefined;
+        await sleep(live);
+      } else await control(live, word, live.id);
+    };
+    run().catch(onError);
+  }
+  async function manualTick(
+    live: Live,
+    invoker: string,
+    signal?: AbortSignal,
+  ): Promise<TickResult> {
+    const refuse = (detail: string) =>
+      new FileError("not_ready", "tick", `/agents/${live.id}`, { detail });
+    if (supervisor.paused) throw refuse("the runtime is paused; resume it first");
+    if (live.phase.phase !== "active") throw refuse(`it is ${live.phase.phase}; resume it first`);
+    const abort = new AbortController();
+    const stop = () => abort.abort();
+    signal?.addEventListener("abort", stop, { once: true });
+    const finished = live.finished.listen(abort.signal);
+    try {
+      const envelope = sealed(
+        live,
+        { payload: { kind: "tick" } },
+        { kind: "manual", invoker },
+      );
+      await live.inbox.accept(envelope, { always: true });
+      for await (const done of finished) {
+        if (done.envelope === envelope.id) return done.result;
+      }
+      throw new FileError("interrupted", "tick", `/agents/${live.id}`, {
+        detail: "the tick is queued; nobody waits for its result any more",
+      });
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      abort.abort();
+    }
+  }
+
+  // What is told
+
+  async function statusOf(live: Live): Promise<AgentStatus> {
+    const { record, turn, phase } = live;
+    const state: LifecycleState = making.has(live.id)
+      ? "creating"
+      : phase.phase !== "active"
+      ? phase.phase
+      : live.instance?.alive
+      ? "active"
+      : "dormant";
+    return {
+      id: record.id,
+      name: record.name,
+      agent: record.agent.name,
+      state,
+      pubkey: record.pubkey,
+      code_digest: record.code_digest,
+      created_at: isoTime(record.created_at),
+      last_tick_at: turn.last_at === null ? null : isoTime(turn.last_at),
+      last_tick_cause: turn.last_cause,
+      last_error: turn.last_error,
+      tick_count: turn.ticks,
+      failures: turn.failures,
+      queue_depth: live.inbox.queue.size,
+      dead_letters: await live.dead.countFailed() + await live.dead.countOverflow(),
+      next_alarm: await nextAlarm(live),
+      budget: { spent_micro_usd: 0, limit_micro_usd: 0 },
+      storage_bytes: await storageBytes(live),
+      limits: record.limits,
+      retention: record.limits.retention,
+    };
+  }
+  async function infoOf(live: Live): Promise<AgentInfo> {
+    const status = await statusOf(live);
+    return { ...status, npub: signer.npub(status.pubkey) };
+  }
+  /** Looks at an agent without keeping it in memory for that. */
+  async function glance(id: AgentId): Promise<AgentInfo | undefined> {
+    const here = lives.has(id);
+    try {
+      const live = await reach(id);
+      const info = await infoOf(live);
+      if (!here && !live.inTick && !busy(live) && !watched(live)) await close(live);
+      return info;
+    } catch (error) {
+      if (hasCode(error, "not_found")) return undefined;
+      throw error;
+    }
+  }
+
+  // The start
+
+  async function takeUp(): Promise<void> {
+    await finishOpen(lifecycle);
+    for (const prefix of ["draft/", "send/", "inbox/"]) {
+      let after: { owner: string; key: string } | undefined;
+      while (true) {
+        const found = await backend.find({
+          prefix,
+          limit: PAGE,
+          ...(after === undefined ? {} : { after }),
+        });
+        for (const { owner } of found) {
+          if (prefix === "draft/") await sweepDrafts(backend.storage(owner));
+          else await open(owner as AgentId).catch(onError);
+        }
+        if (found.length < PAGE) break;
+        after = found.at(-1)!;
+      }
+    }
+  }
+  const paused = await own.get(runtimeKey.paused) !== undefined;
+  await own.commit({
+    check: [],
+    remove: [runtimeKey.clean],
+    put: [{ key: runtimeKey.known, value: encodeText("{}") }],
+  });
+  await takeUp();
+  supervisor.paused = paused;
+  await due.start();
+
+  const runtime: Runtime = {
+    builtins: options.builtins,
+    async create(request) {
+      const id = request.id === undefined ? await freeId(request) : agentId(request.id);
+      await making.get(id)?.catch(() => {});
+      const digest = requestDigest(request);
+      const there = await existing(backend, id, digest);
+      if (there === "same") return { info: await runtime.info(id), created: false };
+      if (there === "other" || making.has(id)) {
+        throw new FileError("already_exists", "create", `/agents/${id}`, {
+          detail: "an agent of this id was made by another request; delete it or choose another id",
+        });
+      }
+      const work = createAgent(id, request, lifecycle);
+      making.set(id, work);
+      let live: Live;
+      try {
+        live = await work;
+      } finally {
+        making.delete(id);
+      }
+      ready(live);
+      return { info: await infoOf(live), created: true };
+    },
+    async list({ state, after, limit }) {
+      const wanted = Math.min(limit ?? MAX_AGENTS, MAX_AGENTS);
+      const infos: AgentInfo[] = [];
+      let from = after === undefined ? undefined : registryKey.agent(after);
+      while (infos.length < wanted) {
+        const rows = await registry.list({
+          prefix: registryKey.agent(""),
+          limit: Math.min(PAGE, wanted),
+          ...(from === undefined ? {} : { after: from }),
+        });
+        for (const row of rows) {
+          const info = await glance(row.key.slice(registryKey.agent("").length) as AgentId);
+          if (info && (state === undefined || info.state === state) && infos.length < wanted) {
+            infos.push(info);
+          }
+        }
+        if (rows.length < Math.min(PAGE, wanted)) break;
+        from = rows.at(-1)!.key;
+      }
+      return infos;
+    },
+    info: async (id) => await infoOf(await reach(id)),
+    async delete(id) {
+      await making.get(id)?.catch(() => {});
+      const live = await reach(id);
+      const work = (async () => {
+        live.ending = true;
+        while (live.inTick || sleeping.has(live)) {
+          await (sleeping.get(live) ?? ended(live));
+        }
+        await terminateAgent(live, lifecycle);
+      })();
+      making.set(id, work);
+      try {
+        await work;
+      } finally {
+        making.delete(id);
+      }
+    },
+    async files(id, principal) {
+      const live = await reach(id);
+      let made = namespaces.get(live);
+      if (!made) namespaces.set(live, made = new Map());
+      const name = `${principal.viewer} ${principal.name}`;
+      let files = made.get(name);
+      if (!files) made.set(name, files = principalFiles(live, viewDeps, principal));
+      live.lastActive = backend.now();
+      watchIdle(live);
+      return files;
+    },
+    wait: async (id, envelope, signal) => await waitFor(await reach(id), envelope, signal),
+    async status() {
+      return {
+        started_at: isoTime(startedAt),
+        uptime_ms: backend.now() - startedAt,
+        paused: supervisor.paused,
+        agents: await countAgents(),
+        awake: lives.size,
+        ticking: supervisor.ticking,
+        due: supervisor.waiting,
+        ticks,
+        envelopes,
+      };
+    },
+    async pauseAll() {
+      const put = [{ key: runtimeKey.paused, value: encodeText("{}") }];
+      await own.commit({ check: [], remove: [], put });
+      supervisor.paused = true;
+    },
+    async resumeAll() {
+      await own.commit({ check: [], remove: [runtimeKey.paused], put: [] });
+      supervisor.paused = false;
+    },
+    async stop(graceMs) {
+      if (stopping) return;
+      stopping = true;
+      due.stop();
+      const cancel = backend.timer(graceMs, () => {
+        for (const live of lives.values()) live.effects?.abort.abort();
+      });
+      await supervisor.stop();
+      cancel();
+      await Promise.all(sleeping.values());
+      for (const live of [...lives.values()]) {
+        await live.instance?.stop().catch(() => {});
+        live.closed = true;
+        live.sends.stop();
+        idling.get(live)?.();
+        await live.trace.flush();
+        for (
+          const told of [live.changes, live.trace, live.outbox, live.trajectory, live.finished]
+        ) {
+          told.end();
+        }
+      }
+      await own.commit({
+        check: [],
+        remove: [],
+        put: [{ key: runtimeKey.clean, value: encodeJson({ at: isoTime(backend.now()) }) }],
+      });
+    },
+  };
+
+  async function freeId(request: CreateRequest): Promise<AgentId> {
+    const base = typeof request.agent === "string" ? request.agent : "agent";
+    for (let n = 1;; n++) {
+      const id = agentId(n === 1 ? base : `${base}-${n}`);
+      if (!making.has(id) && !await registry.get(registryKey.agent(id))) return id;
+    }
+  }
+  async function countAgents(): Promise<number> {
+    return (await registry.list({ prefix: registryKey.agent("") })).length;
+  }
+  /** Resolves when the tick that runs has ended. */
+  async function ended(live: Live): Promise<void> {
+    const abort = new AbortController();
+    for await (const _ of live.finished.listen(abort.signal)) {
+      abort.abort();
+      return;
+    }
+  }
+  return runtime;
+}
+
+function noAgent(id: AgentId): FileError {
+  return new FileError("not_found", "open", `/agents/${id}`, { detail: "no such agent" });
+}

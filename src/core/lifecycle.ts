@@ -1,0 +1,345 @@
+/** How an agent comes to be and how it ends: two owners' rows cannot share a commit, so each begins with a row that says what must be finished. */
+import { FileError, hasCode } from "../fs/error.ts";
+import type { AgentRecord, Phase } from "./record.ts";
+import type { CreateRequest } from "./runtime.ts";
+import type { Backend } from "./backend.ts";
+import type { Live } from "./live.ts";
+import type { SigningService } from "./provider.ts";
+import type { ServiceTable } from "./view.ts";
+import type { TickDeps } from "./tick.ts";
+import { nextTurn, resultOf, runHook, wake } from "./tick.ts";
+import { checkedMounts } from "./views.ts";
+import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
+import { beginEffects, type Effects } from "./effects.ts";
+import { checkedLimits } from "./limits.ts";
+import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
+import {
+  type AgentId,
+  type EnvelopeId,
+  isoTime,
+  type TickId,
+  type Timestamp,
+  uuidv4,
+  uuidv7,
+} from "./id.ts";
+import { joinBatches } from "./txn.ts";
+import { key, REGISTRY, registryKey } from "./keys.ts";
+import { largeRows } from "./blob.ts";
+import { trajectoryRecord } from "./trajectory.ts";
+import type { Trigger } from "./trigger.ts";
+
+export interface LifecycleDeps {
+  readonly backend: Backend;
+  readonly signer: SigningService;
+  readonly services: ServiceTable;
+  readonly builtins: ReadonlySet<string>;
+  readonly tick: TickDeps;
+  readonly open: (id: AgentId) => Promise<Live>;
+  /** Takes it out of memory. */
+  readonly forget: (live: Live) => Promise<void>;
+}
+
+/** Goals given at create. */
+const MAX_GOALS = 100;
+
+/** The registry's row of an agent. */
+export interface RegistryRow {
+  readonly created_at: number;
+}
+
+/** Whether an id is taken, and by the same request. */
+export async function existing(
+  backend: Backend,
+  id: AgentId,
+  request: string,
+): Promise<"none" | "same" | "other"> {
+  const row = await backend.storage(REGISTRY).get(registryKey.agent(id));
+  if (!row) return "none";
+  const record = await backend.storage(id).get(key.agent);
+  return record && decodeJson<AgentRecord>(record).request === request ? "same" : "other";
+}
+
+/** The digest of what was asked for, to tell a repeat from another agent of the same name. */
+export function requestDigest(request: CreateRequest): string {
+  const sorted = (value: unknown): unknown => {
+    if (!value || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map(sorted);
+    return Object.fromEntries(
+      Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]),
+    );
+  };
+  return digest(JSON.stringify(sorted(request)));
+}
+
+/** Makes the agent; when it resolves, `onCreate` has committed. A failure leaves nothing of it. */
+export async function createAgent(
+  id: AgentId,
+  request: CreateRequest,
+  deps: LifecycleDeps,
+): Promise<Live> {
+  const { backend } = deps;
+  const record = newRecord(id, request, deps);
+  const registry = backend.storage(REGISTRY);
+  const row: RegistryRow = { created_at: record.created_at };
+  await registry.commit({
+    check: [{ key: registryKey.agent(id), value: undefined }],
+    remove: [],
+    put: [{ key: registryKey.open(id), value: encodeJson(row) }],
+  });
+  try {
+    // What an earlier life of this id may have left must not become part of this one.
+    await backend.drop(id);
+    const pubkey = await deps.signer.create(id);
+    const phase: Phase = { phase: "active", since: record.created_at };
+    await backend.storage(id).commit({
+      check: [],
+      remove: [],
+      put: [
+        { key: key.agent, value: encodeJson({ ...record, pubkey }) },
+        { key: key.phase, value: encodeJson(phase) },
+        ...goalRows(request.goals ?? [], record.created_at),
+      ],
+    });
+    const live = await deps.open(id);
+    await begin(live, deps);
+    await registry.commit({
+      check: [],
+      remove: [registryKey.open(id)],
+      put: [{ key: registryKey.agent(id), value: encodeJson(row) }],
+    });
+    live.trace.add({ type: "lifecycle", state: "created", agent: record.agent.name });
+    return live;
+  } catch (error) {
+    await undo(id, deps);
+    throw error;
+  }
+}
+
+function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): AgentRecord {
+  if (typeof request.agent !== "string") {
+    throw new FileError("not_supported", "create", `/agents/${id}`, {
+      detail: `agents are made from built-ins by name: ${[...deps.builtins].join(", ")}`,
+    });
+  }
+  if (!deps.builtins.has(request.agent)) {
+    throw new FileError("not_found", "create", `/agents/${id}`, {
+      detail: `there is no built-in agent ${JSON.stringify(request.agent)}; there are ${
+        [...deps.builtins].join(", ")
+      }`,
+    });
+  }
+  if ((request.goals?.length ?? 0) > MAX_GOALS) {
+    throw new FileError("invalid_request", "create", `/agents/${id}`, {
+      detail: `at most ${MAX_GOALS} goals at create`,
+    });
+  }
+  const limits: Limits = checkedLimits(request.limits ?? {}, DEFAULT_LIMITS);
+  return {
+    id,
+    name: request.name ?? id,
+    birth: uuidv4(deps.backend.random(16)),
+    created_at: deps.backend.now(),
+    pubkey: "",
+    agent: { kind: "builtin", name: request.agent },
+    code_digest: digest(`builtin:${request.agent}`),
+    config: request.config ?? {},
+    limits,
+    mounts: checkedMounts(deps.services, request.mounts ?? {}),
+    request: requestDigest(request),
+  };
+}
+
+function goalRows(goals: readonly string[], now: number) {
+  return goals.map((description, i) => {
+    const id = `goal-${i + 1}`;
+    const at = isoTime(now);
+    const goal = { id, description, status: "active", progress: 0, created_at: at, updated_at: at };
+    return { key: key.goal(id), value: encodeJson(goal) };
+  });
+}
+
+/** `onCreate` on the first state, in one commit. */
+async function begin(live: Live, deps: LifecycleDeps): Promise<void> {
+  const effects = beginEffects(live, hookFrame(live, "create"));
+  live.effects = effects;
+  const stop = live.backend.timer(live.record.limits.max_tick_ms, () => effects.abort.abort());
+  try {
+    const instance = await wake(live, deps.tick.host);
+    // A module without `onCreate` still gets its first state: the schema's defaults.
+    const hook = instance.hooks.includes("onCreate") ? "onCreate" : undefined;
+    const result = hook ? await runHook(live, effects, hook, undefined) : undefined;
+    effects.end();
+    await commitHook(live, effects, result?.state, "onCreate", deps.tick);
+  } finally {
+    stop();
+    effects.end();
+    live.effects = undefined;
+  }
+}
+
+/** The frame of a hook that no envelope caused. */
+function hookFrame(live: Live, what: string) {
+  const tickId = `tick_${uuidv7(live.backend.now(), live.backend.random(10))}` as TickId;
+  return {
+    tickId,
+    envelopeId: tickId as unknown as EnvelopeId,
+    attempt: 1,
+    now: live.backend.now(),
+    source: { kind: "system" as const, reason: what },
+  };
+}
+
+/** Commits what a hook outside a tick has done. */
+async function commitHook(
+  live: Live,
+  effects: Effects,
+  state: string | undefined,
+  hook: string,
+  deps: TickDeps,
+): Promise<void> {
+  const { frame } = effects;
+  const changed = state !== undefined && state !== live.state;
+  const stateRows = changed ? largeRows(key.state, encodeText(state), live.newBlobId) : [];
+  const now = live.backend.now();
+  const meta = {
+    envelope_id: frame.envelopeId,
+    source: frame.source,
+    seq: 0,
+    created_at: frame.now as Timestamp,
+  };
+  const trigger: Trigger = hook === "onCreate"
+    ? { type: "initialize", meta }
+    : { type: "event", meta, event: hook, data: null };
+  const record = live.trajectory.add(trajectoryRecord({
+    effects,
+    tick: resultOf(effects, now - frame.now, { success: true, bytes: 0 }),
+    outcome: "committed",
+    codeDigest: live.record.code_digest,
+    trigger,
+    at: now,
+    before: live.state,
+    after: state ?? live.state,
+  }));
+  const turn = { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks };
+  const turnBytes = encodeJson(turn);
+  await live.storage.commit(joinBatches({
+    check: [{ key: key.turn, value: live.turnBytes }],
+    remove: [],
+    put: [
+      ...stateRows,
+      ...effects.sends.flatMap(({ n, row }) =>
+        largeRows(key.send(n), encodeJson(row), live.newBlobId)
+      ),
+      ...effects.events.map((event) => live.outbox.row(event)),
+      live.trajectory.row(record),
+      { key: key.turn, value: turnBytes },
+    ],
+  }, effects.txn.batch()));
+  live.turn = turn;
+  live.turnBytes = turnBytes;
+  if (changed) {
+    live.state = state;
+    live.stateBytes = stateRows[0]!.value;
+  }
+  for (const event of effects.events) live.outbox.announce(event);
+  for (const due of effects.alarms) deps.onAlarm(due);
+  if (effects.sends.length > 0) live.sends.push(effects.sends);
+  live.trajectory.announce(record);
+}
+
+/** `onSleep`, with a commit of its own; its failure is only logged. Ends the agent's process. */
+export async function sleepAgent(live: Live, deps: TickDeps): Promise<void> {
+  const instance = live.instance;
+  if (!instance) return;
+  if (instance.alive && instance.hooks.includes("onSleep")) {
+    const effects = beginEffects(live, hookFrame(live, "sleep"));
+    live.effects = effects;
+    const stop = live.backend.timer(live.record.limits.max_tick_ms, () => effects.abort.abort());
+    try {
+      const result = await runHook(live, effects, "onSleep", live.state);
+      effects.end();
+      await commitHook(live, effects, result.state, "onSleep", deps);
+    } catch (error) {
+      live.trace.add({
+        type: "log",
+        level: "error",
+        text: `onSleep failed: ${error instanceof Error ? error.message : String(error)}`,
+      });
+    } finally {
+      stop();
+      effects.end();
+      live.effects = undefined;
+    }
+  }
+  live.instance = undefined;
+  await instance.stop().catch(() => {});
+  live.trace.add({ type: "lifecycle", state: "dormant" });
+}
+
+/** `onTerminate`, then all rows in one go. Its effects are not kept: nothing of the agent is. */
+export async function terminateAgent(live: Live, deps: LifecycleDeps): Promise<void> {
+  const registry = deps.backend.storage(REGISTRY);
+  const row = await registry.get(registryKey.agent(live.id));
+  if (!row) {
+    throw new FileError("not_found", "delete", `/agents/${live.id}`, { detail: "no such agent" });
+  }
+  live.ending = true;
+  const effects = beginEffects(live, hookFrame(live, "terminate"));
+  live.effects = effects;
+  const stop = live.backend.timer(live.record.limits.max_tick_ms, () => effects.abort.abort());
+  try {
+    const instance = await wake(live, deps.tick.host);
+    if (instance.hooks.includes("onTerminate")) {
+      await runHook(live, effects, "onTerminate", live.state);
+    }
+  } catch {
+    // An agent that fails at its end ends all the same.
+  } finally {
+    stop();
+    effects.end();
+    live.effects = undefined;
+  }
+  await live.instance?.stop().catch(() => {});
+  await registry.commit({
+    check: [],
+    remove: [registryKey.agent(live.id)],
+    put: [{ key: registryKey.open(live.id), value: row }],
+  });
+  await undo(live.id, deps, live);
+}
+
+/** Removes all of an agent whose create or delete did not come to its end. */
+async function undo(id: AgentId, deps: LifecycleDeps, live?: Live): Promise<void> {
+  const known = live ?? await deps.open(id).catch((error) => {
+    if (hasCode(error, "not_found")) return undefined;
+    throw error;
+  });
+  if (known) {
+    known.ending = true;
+    await deps.forget(known);
+  }
+  await deps.backend.drop(id);
+  await deps.signer.destroy(id);
+  await deps.backend.storage(REGISTRY).commit({
+    check: [],
+    remove: [registryKey.open(id)],
+    put: [],
+  });
+}
+
+/** On start: what a crash left half made or half ended is taken away. */
+export async function finishOpen(deps: LifecycleDeps): Promise<void> {
+  const rows = await deps.backend.storage(REGISTRY).list({ prefix: registryKey.open("") });
+  for (const row of rows) {
+    const id = row.key.slice(registryKey.open("").length) as AgentId;
+    const made = await deps.backend.storage(REGISTRY).get(registryKey.agent(id));
+    if (made) {
+      const remove = [row.key];
+      await deps.backend.storage(REGISTRY).commit({ check: [], remove, put: [] });
+    } else {
+      await deps.backend.drop(id);
+      await deps.signer.destroy(id);
+      await deps.backend.storage(REGISTRY).commit({ check: [], remove: [row.key], put: [] });
+    }
+  }
+}

@@ -1,0 +1,225 @@
+/** An agent in memory: its rows opened, its streams, its queue. Everything here can be dropped at any moment and opened again from the rows. */
+import type { FileService } from "../fs/file.ts";
+import type { AgentId, EnvelopeId } from "./id.ts";
+import type { AgentStorage } from "./storage.ts";
+import type { Backend } from "./backend.ts";
+import type { AgentInstance } from "./host.ts";
+import type { TickResult } from "./agent.ts";
+import type { Payload } from "./envelope.ts";
+import type { AgentRecord, Phase, Turn } from "./record.ts";
+import { FIRST_TURN } from "./record.ts";
+import type { OverflowPolicy, RowChange } from "./view.ts";
+import { DEFAULT_OVERFLOW } from "./view.ts";
+import type { Effects } from "./effects.ts";
+import { FileError } from "../fs/error.ts";
+import { type Announcer, announcer } from "./announce.ts";
+import { decodeJson, decodeText } from "./code.ts";
+import { type DeadLetters, makeDeadLetters } from "./dead.ts";
+import { type Inbox, openInbox } from "./inbox.ts";
+import { key } from "./keys.ts";
+import { readLarge } from "./blob.ts";
+import { type Numbered, numbered } from "./numbered.ts";
+import { openSends, type Sends } from "./sends.ts";
+import { openTrace, type Trace } from "./trace.ts";
+import { uuidv7 } from "./id.ts";
+import type { Waiting } from "./queue.ts";
+
+/** What finished: told to those who wait for an envelope. */
+export interface Finished {
+  readonly envelope: EnvelopeId;
+  readonly result: TickResult;
+  readonly final: boolean;
+  readonly pending: boolean;
+}
+
+export interface Live {
+  readonly id: AgentId;
+  readonly storage: AgentStorage;
+  readonly backend: Backend;
+  record: AgentRecord;
+  phase: Phase;
+  turn: Turn;
+  turnBytes: Uint8Array | undefined;
+  /** The committed state, JSON; undefined before the first. */
+  state: string | undefined;
+  /** What stands in the state's row; a head if it is large. */
+  stateBytes: Uint8Array | undefined;
+  readonly inbox: Inbox;
+  readonly dead: DeadLetters;
+  readonly outbox: Numbered;
+  readonly trajectory: Numbered;
+  readonly trace: Trace;
+  readonly sends: Sends;
+  readonly changes: Announcer<RowChange>;
+  /** Called when a mount or an access changes. */
+  readonly tableListeners: Set<() => void>;
+  /** What `/status` says of storage; undefined after a change. */
+  storedBytes: number | undefined;
+  /** The agent's own namespace; it writes into the tick that runs. */
+  agentFiles: FileService;
+  instance: AgentInstance | undefined;
+  /** The instance has not ticked yet. */
+  justWoken: boolean;
+  /** The try that runs now. */
+  effects: Effects | undefined;
+  inTick: Waiting | undefined;
+  /** Called by the engine when an envelope's try ends. */
+  readonly finished: Announcer<Finished>;
+  readonly replied: Announcer<{ readonly to: EnvelopeId; readonly payload: Payload }>;
+  /** After an unclean stop, the first envelope's try is counted before it runs. */
+  unclean: boolean;
+  /** Others' writes wait while it is set: the tick lost to them too often. */
+  exclusive: Promise<void> | undefined;
+  changing: Promise<unknown>;
+  lastActive: number;
+  /** Set when it leaves memory; whoever still holds it opens it again. */
+  closed: boolean;
+  ending: boolean;
+  newBlobId(): string;
+}
+
+export interface LiveOptions {
+  readonly backend: Backend;
+  readonly unclean: boolean;
+  readonly onReady: (live: Live) => void;
+  readonly receiver: (id: AgentId) => Promise<Inbox | undefined>;
+  readonly onError: (error: unknown) => void;
+  readonly files: (live: Live) => FileService;
+}
+
+/** Opens an agent from its rows. @throws FileError `not_found` */
+export async function openLive(id: AgentId, options: LiveOptions): Promise<Live> {
+  const { backend } = options;
+  const changes = announcer<RowChange>();
+  const storage = announcing(backend.storage(id), changes, () => live.storedBytes = undefined);
+  const [recordRow, phaseRow, turnRow, overflowRow, stateRow] = await Promise.all([
+    storage.get(key.agent),
+    storage.get(key.phase),
+    storage.get(key.turn),
+    storage.get(key.overflow),
+    storage.get(key.state),
+  ]);
+  if (!recordRow || !phaseRow) {
+    throw new FileError("not_found", "open", `/agents/${id}`, { detail: "no such agent" });
+  }
+  const record = decodeJson<AgentRecord>(recordRow);
+  const turn = turnRow ? decodeJson<Turn>(turnRow) : FIRST_TURN;
+  const stateBytes = stateRow && await readLarge(storage, key.state);
+  const newBlobId = () => uuidv7(backend.now(), backend.random(10));
+
+  const trace = await openTrace({
+    storage,
+    now: () => backend.now(),
+    timer: (ms, fire) => backend.timer(ms, fire),
+    hint: turn.trace,
+    retention: () => live.record.limits.retention.trace,
+    onError: options.onError,
+  });
+  const dead = makeDeadLetters({
+    storage,
+    now: () => backend.now(),
+    newBlobId,
+  });
+  const inbox = await openInbox({
+    storage,
+    now: () => backend.now(),
+    newBlobId,
+    trace,
+    dead,
+    policy: overflowRow ? decodeJson<OverflowPolicy>(overflowRow) : DEFAULT_OVERFLOW,
+    next: turn.inbox,
+    onAccepted: () => options.onReady(live),
+    inTick: () => live.inTick,
+    onError: options.onError,
+  });
+  const outbox = numbered({
+    storage,
+    prefix: "outbox/",
+    next: turn.outbox,
+    along: (event) =>
+      event.type === "reply" ? [key.reply(String(event.envelope_id), event.seq)] : [],
+  });
+  const live: Live = {
+    id,
+    storage,
+    backend,
+    record,
+    phase: decodeJson<Phase>(phaseRow),
+    turn,
+    turnBytes: turnRow,
+    state: stateBytes && decodeText(stateBytes),
+    stateBytes: stateRow,
+    inbox,
+    dead,
+    outbox,
+    trajectory: numbered({ storage, prefix: "trajectory/", next: turn.trajectory }),
+    trace,
+    sends: undefined as unknown as Sends,
+    changes,
+    tableListeners: new Set(),
+    storedBytes: undefined,
+    agentFiles: undefined as unknown as FileService,
+    instance: undefined,
+    justWoken: false,
+    effects: undefined,
+    inTick: undefined,
+    finished: announcer<Finished>(),
+    replied: announcer(),
+    unclean: options.unclean,
+    exclusive: undefined,
+    changing: Promise.resolve(),
+    lastActive: backend.now(),
+    closed: false,
+    ending: false,
+    newBlobId,
+  };
+  live.agentFiles = options.files(live);
+  const sends = await openSends({
+    id,
+    birth: record.birth,
+    storage,
+    inbox,
+    now: () => backend.now(),
+    timer: (ms, fire) => backend.timer(ms, fire),
+    receiver: options.receiver,
+    onSettled: () => options.onReady(live),
+    onError: options.onError,
+  });
+  return Object.assign(live, { sends });
+}
+
+/** What counts as an agent's storage. */
+const STORED = ["kv/", "goal/", "file/", "state"];
+
+/** Tells committed changes of rows to those who watch; costs nothing while nobody does. */
+function announcing(
+  storage: AgentStorage,
+  changes: Announcer<RowChange>,
+  onStored: () => void,
+): AgentStorage {
+  const stored = (key: string) => STORED.some((prefix) => key.startsWith(prefix));
+  return {
+    get: (at) => storage.get(at),
+    list: (range) => storage.list(range),
+    async commit(batch) {
+      if (changes.listeners === 0) {
+        await storage.commit(batch);
+        if (batch.put.some((row) => stored(row.key)) || batch.remove.some(stored)) onStored();
+        return;
+      }
+      // Asked before the commit is called: whether a key was there decides between created and modified.
+      const was = Promise.all(batch.put.map(({ key }) => storage.get(key)));
+      const gone = Promise.all(batch.remove.map((key) => storage.get(key)));
+      await storage.commit(batch);
+      onStored();
+      const [before, removed] = [await was, await gone];
+      const put = new Set(batch.put.map(({ key }) => key));
+      batch.remove.forEach((key, i) => {
+        if (removed[i] !== undefined && !put.has(key)) changes.tell({ key, type: "deleted" });
+      });
+      batch.put.forEach(({ key }, i) => {
+        changes.tell({ key, type: before[i] === undefined ? "created" : "modified" });
+      });
+    },
+  };
+}

@@ -1,0 +1,159 @@
+/** Messages on their way to other agents: rows of the sender's commit that go only when the receiver's commit has taken them, exactly once and in order. */
+import { codeOf } from "../fs/error.ts";
+import type { AgentStorage } from "./storage.ts";
+import type { AgentId, EnvelopeId, Timestamp } from "./id.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Inbox, PeerMark } from "./inbox.ts";
+import type { SendRow } from "./record.ts";
+import { decodeJson } from "./code.ts";
+import { blobKeys, wholeValue } from "./blob.ts";
+import { key, numberOfKey } from "./keys.ts";
+
+/** How long a receiver that could not take a message is left alone. */
+export const SEND_RETRY_MS = 1_000;
+
+export function senderKey(mark: Pick<PeerMark, "sender" | "birth">): string {
+  return `${mark.sender}.${mark.birth}`;
+}
+
+export interface Sends {
+  /** Rows of a commit that has resolved, in order of number. */
+  push(rows: readonly { readonly n: number; readonly row: SendRow }[]): void;
+  readonly pending: number;
+  /** Resolves when nothing more can be delivered now. */
+  settled(): Promise<void>;
+  stop(): void;
+}
+
+export interface SendsOptions {
+  readonly id: AgentId;
+  readonly birth: string;
+  readonly storage: AgentStorage;
+  readonly inbox: Inbox;
+  readonly now: () => number;
+  readonly timer: (delayMs: number, fire: () => void) => () => void;
+  /** The receiver's inbox; undefined if there is no such agent. */
+  readonly receiver: (id: AgentId) => Promise<Inbox | undefined>;
+  readonly onSettled: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+interface Outgoing {
+  readonly n: number;
+  readonly row: SendRow;
+}
+
+export async function openSends(options: SendsOptions): Promise<Sends> {
+  const { storage, id, birth } = options;
+  /** By receiver, each in order. */
+  const lines = new Map<AgentId, Outgoing[]>();
+  const running = new Map<AgentId, Promise<void>>();
+  /** Receivers that are left alone for a while, with what ends the wait. */
+  const resting = new Map<AgentId, () => void>();
+  let stopped = false;
+
+  for (const row of await storage.list({ prefix: "send/" })) {
+    const bytes = await wholeValue(storage, row.value);
+    add({ n: numberOfKey(row.key), row: decodeJson<SendRow>(bytes!) });
+  }
+  for (const to of lines.keys()) start(to);
+
+  function add(out: Outgoing): void {
+    const line = lines.get(out.row.to);
+    if (line) line.push(out);
+    else lines.set(out.row.to, [out]);
+  }
+  function start(to: AgentId): void {
+    if (stopped || running.has(to) || resting.has(to) || !lines.has(to)) return;
+    const work = deliverLine(to).catch((error) => {
+      options.onError(error);
+      later(to);
+    }).finally(() => {
+      running.delete(to);
+      if (lines.get(to)?.length === 0) lines.delete(to);
+      else if (!resting.has(to)) start(to);
+      if (running.size === 0) options.onSettled();
+    });
+    running.set(to, work);
+  }
+  function later(to: AgentId): void {
+    if (stopped) return;
+    const cancel = options.timer(SEND_RETRY_MS, () => {
+      resting.delete(to);
+      start(to);
+    });
+    resting.set(to, cancel);
+  }
+  async function deliverLine(to: AgentId): Promise<void> {
+    const line = lines.get(to)!;
+    while (line.length > 0 && !stopped) {
+      const out = line[0]!;
+      const inbox = await options.receiver(to);
+      if (!inbox) await bounce(out, "no agent has this id");
+      else {
+        try {
+          await inbox.accept(envelopeOf(out), { peer: { sender: id, birth, n: out.n } });
+        } catch (error) {
+          if (codeOf(error) !== "inbox_full" && codeOf(error) !== "conflict") throw error;
+          return later(to);
+        }
+        await storage.commit({ check: [], remove: await rowsOf(out), put: [] });
+      }
+      line.shift();
+    }
+  }
+  async function rowsOf(out: Outgoing): Promise<string[]> {
+    const sendKey = key.send(out.n);
+    return [sendKey, ...blobKeys(await storage.get(sendKey))];
+  }
+  function envelopeOf({ row }: Outgoing): Envelope {
+    return {
+      id: row.id,
+      timestamp: row.at as Timestamp,
+      source: { kind: "agent", agent_id: id },
+      payload: { kind: "agent_message", from: id, data: row.data },
+      metadata: row.parent_id ? { parent_id: row.parent_id } : {},
+    };
+  }
+  /** Tells the sender that its message cannot arrive, in the commit in which the message goes. */
+  async function bounce(out: Outgoing, why: string): Promise<void> {
+    const envelope: Envelope = {
+      id: `${out.row.id}:undeliverable` as EnvelopeId,
+      timestamp: options.now() as Timestamp,
+      source: { kind: "system", reason: "undeliverable" },
+      payload: {
+        kind: "json",
+        data: {
+          event: "undeliverable",
+          to: out.row.to,
+          message_id: out.row.id,
+          why,
+          data: out.row.data,
+        },
+      },
+      metadata: { parent_id: out.row.id },
+    };
+    const along = { check: [], remove: await rowsOf(out), put: [] };
+    await options.inbox.accept(envelope, { along, always: true });
+  }
+  return {
+    get pending() {
+      let count = 0;
+      for (const line of lines.values()) count += line.length;
+      return count;
+    },
+    push(rows) {
+      for (const out of rows) {
+        add(out);
+        start(out.row.to);
+      }
+    },
+    async settled() {
+      while (running.size > 0) await Promise.all(running.values());
+    },
+    stop() {
+      stopped = true;
+      for (const cancel of resting.values()) cancel();
+    },
+  };
+}

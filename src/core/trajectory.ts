@@ -1,0 +1,73 @@
+/** One record a try: what came in, what was called, what changed, what it cost; small enough for a row. */
+import { createPatch } from "rfc6902";
+import type { TickResult } from "./agent.ts";
+import type { Effects } from "./effects.ts";
+import type { Trigger } from "./trigger.ts";
+import { digest } from "./code.ts";
+import { isoTime } from "./id.ts";
+
+/** A record has at most so many bytes; larger parts are told by their digest. */
+export const MAX_RECORD_BYTES = 256 * 1024;
+/** States beyond it are told by their digest: the cost of a tick must not grow with the square of its state. */
+const MAX_PATCH_BYTES = 64 * 1024;
+
+export interface RecordInput {
+  readonly effects: Effects;
+  readonly tick: TickResult;
+  readonly outcome: "committed" | "rolled_back" | "timeout" | "stalled" | "out_of_memory";
+  readonly codeDigest: string;
+  readonly trigger: Trigger;
+  /** Milliseconds. */
+  readonly at: number;
+  readonly before: string | undefined;
+  /** The new state; undefined where nothing was kept. */
+  readonly after: string | undefined;
+}
+
+export function trajectoryRecord(input: RecordInput): { type: string; [field: string]: unknown } {
+  const { effects, tick } = input;
+  const record: { type: string; [field: string]: unknown } = {
+    type: "tick",
+    timestamp: isoTime(input.at),
+    tick_id: tick.tick_id,
+    envelope_id: tick.envelope_id,
+    attempt: effects.frame.attempt,
+    outcome: input.outcome,
+    code_digest: input.codeDigest,
+    trigger: input.trigger,
+    calls: effects.calls,
+    messages: effects.sends.map(({ row }) => ({ to: row.to, id: row.id, data: row.data })),
+    events: effects.events.map(({ seq, type }) => ({ seq, type })),
+    state_changes: changes(input.before, input.after),
+    logs: effects.logs,
+    usage: tick.usage,
+    duration_ms: tick.duration_ms,
+    cost_micro_usd: 0,
+    ...(tick.error ? { error: tick.error } : {}),
+  };
+  return fitted(record);
+}
+
+/** RFC 6902 JSON Patch from the state before to the state after. */
+function changes(before: string | undefined, after: string | undefined): unknown {
+  if (after === undefined || after === before) return [];
+  if ((before?.length ?? 0) + after.length > MAX_PATCH_BYTES) {
+    return { before: before === undefined ? null : digest(before), after: digest(after) };
+  }
+  if (before === undefined) return [{ op: "add", path: "", value: JSON.parse(after) }];
+  return createPatch(JSON.parse(before), JSON.parse(after));
+}
+
+const LARGE_PARTS = ["trigger", "messages", "state_changes", "calls", "logs", "events"] as const;
+
+function fitted(record: { type: string; [field: string]: unknown }) {
+  let size = JSON.stringify(record).length;
+  for (const part of LARGE_PARTS) {
+    if (size * 3 <= MAX_RECORD_BYTES) return record;
+    const text = JSON.stringify(record[part]);
+    if (text.length < 1024) continue;
+    record[part] = { digest: digest(text), bytes: text.length, cut: text.slice(0, 512) };
+    size = JSON.stringify(record).length;
+  }
+  return record;
+}
