@@ -1,0 +1,124 @@
+/** The control plane from the other side: the runtime's verbs, and an agent's files as a `FileService`, over HTTP. */
+import type { LifecycleState, TickResult } from "../core/agent.ts";
+import type { Backend } from "../core/backend.ts";
+import type { EnvelopeInput } from "../core/envelope.ts";
+import type { AgentId } from "../core/id.ts";
+import type { AgentInfo, CreateRequest, RuntimeStatus, Waited } from "../core/runtime.ts";
+import type { ControlWord, Receipt } from "../core/view.ts";
+import type { FileService } from "../fs/file.ts";
+import { clientFiles } from "./client_files.ts";
+import { type Ask, createWire, type Fetch } from "./wire.ts";
+
+export type { Fetch } from "./wire.ts";
+
+export interface ConnectOptions {
+  /** `http://127.0.0.1:8080`; over a unix socket any name, with a `fetch` that knows the way. */
+  readonly url: string;
+  readonly token?: string;
+  /** The platform's own if absent. What it throws of its own making reaches the caller as it is. */
+  readonly fetch?: Fetch;
+  /** The platform's own if absent. */
+  readonly timer?: Backend["timer"];
+}
+
+export interface AgentsPage {
+  readonly agents: readonly AgentInfo[];
+  /** The `after` of the following page; absent on the last one. */
+  readonly next?: string;
+}
+
+/** Every method rejects with `FileError`; `provider_unavailable` when the server does not answer. */
+export interface Client {
+  readonly url: string;
+  files(id: AgentId): FileService;
+  create(request: CreateRequest): Promise<{ readonly info: AgentInfo; readonly created: boolean }>;
+  list(page?: {
+    readonly state?: LifecycleState;
+    readonly after?: string;
+    readonly limit?: number;
+  }): Promise<AgentsPage>;
+  /** All of them, page by page. */
+  all(filter?: { readonly state?: LifecycleState }): AsyncIterable<AgentInfo>;
+  info(id: AgentId): Promise<AgentInfo>;
+  delete(id: AgentId): Promise<void>;
+  /** With `waitMs`: the tick and its replies, or the receipt when the time is over. */
+  send(
+    id: AgentId,
+    envelope: EnvelopeInput,
+    options?: { readonly waitMs?: number; readonly signal?: AbortSignal },
+  ): Promise<Waited | Receipt>;
+  /** `tick` answers the result of its first try. */
+  control(id: AgentId, word: ControlWord, signal?: AbortSignal): Promise<TickResult | undefined>;
+  status(): Promise<RuntimeStatus>;
+  pauseAll(): Promise<void>;
+  resumeAll(): Promise<void>;
+}
+
+export function connect(options: ConnectOptions): Client {
+  const url = options.url.replace(/\/+$/, "");
+  const wire = createWire({ ...options, url });
+  const asked = (ask: Ask) => wire.json(ask);
+  const at = (id: AgentId) => `/agents/${encodeURIComponent(id)}`;
+
+  async function list(page: Parameters<Client["list"]>[0] = {}): Promise<AgentsPage> {
+    const query = { state: page.state, after: page.after, limit: page.limit };
+    return await asked({ op: "list", path: "/agents", query }) as AgentsPage;
+  }
+
+  return {
+    url: options.url,
+    files: (id) => clientFiles(wire, at(id)),
+    async create(request) {
+      const response = await wire.send({
+        op: "create",
+        path: "/agents",
+        method: "POST",
+        body: JSON.stringify(request),
+        type: "application/json",
+      });
+      const { info } = await response.json() as { info: AgentInfo };
+      return { info, created: response.status === 201 };
+    },
+    list,
+    async *all(filter = {}) {
+      let after: string | undefined;
+      while (true) {
+        const page = await list({ ...filter, ...(after === undefined ? {} : { after }) });
+        yield* page.agents;
+        if (page.next === undefined) return;
+        after = page.next;
+      }
+    },
+    info: async (id) => await asked({ op: "look at", path: at(id) }) as AgentInfo,
+    async delete(id) {
+      await wire.send({ op: "delete", path: at(id), method: "DELETE" });
+    },
+    async send(id, envelope, { waitMs, signal } = {}) {
+      return await asked({
+        op: "send to",
+        path: `${at(id)}/send`,
+        method: "POST",
+        query: { wait: waitMs === undefined ? undefined : waitMs / 1000 },
+        body: JSON.stringify(envelope),
+        type: "application/json",
+        signal,
+      }) as Waited | Receipt;
+    },
+    async control(id, word, signal) {
+      const response = await wire.send({
+        op: word,
+        path: `${at(id)}/${word}`,
+        method: "POST",
+        signal,
+      });
+      return response.status === 204 ? undefined : await response.json() as TickResult;
+    },
+    status: async () => await asked({ op: "ask", path: "/runtime/status" }) as RuntimeStatus,
+    async pauseAll() {
+      await wire.send({ op: "pause", path: "/runtime/pause", method: "POST" });
+    },
+    async resumeAll() {
+      await wire.send({ op: "resume", path: "/runtime/resume", method: "POST" });
+    },
+  };
+}

@@ -1,0 +1,207 @@
+/** What is sent to an agent: a body of any kind as an envelope for `/inbox`, whose answer waits for the replies if it is asked to. */
+import { digest } from "../core/code.ts";
+import type { Backend } from "../core/backend.ts";
+import type { Json } from "../core/envelope.ts";
+import { agentId, type EnvelopeId, envelopeId, foreignEnvelopeId } from "../core/id.ts";
+import type { Runtime } from "../core/runtime.ts";
+import type { Receipt } from "../core/view.ts";
+import { FileError, hasCode } from "../fs/error.ts";
+import type { FileService } from "../fs/file.ts";
+import { readBody } from "./body.ts";
+import { joined } from "./bytes.ts";
+import { begun } from "./read.ts";
+import { json, jsonBytes, type Visit } from "./visit.ts";
+
+/** Longer waits end here, with a `202`. Seconds. */
+export const MAX_WAIT_S = 3_600;
+const INBOX = "/inbox";
+
+/** POST /agents/{id}/send */
+export async function send(
+  runtime: Runtime,
+  timer: Backend["timer"],
+  files: FileService,
+  id: string,
+  visit: Visit,
+): Promise<Response> {
+  const { request, target: { query } } = visit;
+  const waitMs = waitOf(query?.get("wait"));
+  const envelope = await envelopeOf(request, visit.target.path);
+  const receipt = await call(files, INBOX, envelope);
+  if (waitMs === undefined) return jsonBytes(receipt, 202);
+  return await waited(runtime, timer, id, receipt, waitMs, visit);
+}
+
+/** Writes a request and reads the answer on one handle. */
+export async function call(
+  files: FileService,
+  path: string,
+  request: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const handle = await files.open(path, "call", signal ? { signal } : {});
+  await handle.write(encoder.encode(request));
+  const { chunks, ended } = await begun(handle);
+  if (ended) return joined(chunks);
+  await handle.close();
+  throw new FileError("internal", "call", path, { detail: "the answer is too long" });
+}
+
+/** `?wait=1.5` in milliseconds. @throws FileError `invalid_request` */
+function waitOf(text: string | null | undefined): number | undefined {
+  if (text === null || text === undefined) return undefined;
+  const seconds = Number(text);
+  if (!/^[0-9]{1,9}(?:\.[0-9]{1,9})?$/.test(text)) {
+    const detail = `wait is a number of seconds, not ${JSON.stringify(text.slice(0, 100))}`;
+    throw new FileError("invalid_request", "parse", "wait", { detail });
+  }
+  return Math.min(seconds, MAX_WAIT_S) * 1000;
+}
+
+/** `200 { tick, replies }`, or the receipt with `202` when the time is over or there is nothing to wait for. */
+async function waited(
+  runtime: Runtime,
+  timer: Backend["timer"],
+  id: string,
+  bytes: Uint8Array,
+  waitMs: number,
+  { request, stopping }: Visit,
+): Promise<Response> {
+  const receipt = JSON.parse(decoder.decode(bytes)) as Receipt;
+  if (receipt.disposition !== "queued") return jsonBytes(bytes, 202);
+  const over = new AbortController();
+  const cancel = timer(waitMs, () => over.abort());
+  try {
+    const signal = AbortSignal.any([over.signal, request.signal, stopping]);
+    const done = await runtime.wait(agentId(id), receipt.envelope_id, signal);
+    return done ? json(done) : jsonBytes(bytes, 202);
+  } catch (error) {
+    // Its replies are no longer kept; that it was accepted stands.
+    if (receipt.duplicate && hasCode(error, "not_found")) return jsonBytes(bytes, 202);
+    throw error;
+  } finally {
+    cancel();
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const FORM = "application/x-www-form-urlencoded";
+const TEXT = /^(?:text\/.*|application\/(?:.*\+)?xml|application\/(?:x-)?(?:ndjson|yaml))$/;
+const JSON_TYPE = /^(?:application\/(?:.*\+)?json|text\/json)$/;
+
+/**
+ * The request's body as the JSON of an envelope.
+ * @throws FileError `invalid_request`, `too_large`
+ */
+export async function envelopeOf(request: Request, path: string): Promise<string> {
+  const bytes = await readBody(request, path);
+  const key = request.headers.get("idempotency-key");
+  const body = bodyOf(bytes, request.headers.get("content-type"));
+  if (key === null) return JSON.stringify(body);
+  const id = idOfKey(key);
+  if (body["id"] !== undefined && body["id"] !== id) {
+    throw invalid("Idempotency-Key and the envelope's id are not the same; send one of them");
+  }
+  return JSON.stringify({ ...body, id });
+}
+
+type Body = { [name: string]: Json };
+
+/** An envelope, or what is to be one's payload. */
+function bodyOf(bytes: Uint8Array, contentType: string | null): Body {
+  if (bytes.length === 0) return { payload: "" };
+  const [type, charset] = typeAndCharset(contentType);
+  if (JSON_TYPE.test(type)) return envelopeIn(parsedJson(textOf(bytes, charset)));
+  if (TEXT.test(type)) return { payload: textOf(bytes, charset) };
+  // What `curl -d` calls a form is what its user typed; a body without a type is looked at in the same way.
+  if (type === FORM) return typed(textOf(bytes, charset));
+  if (type === "") {
+    const text = utf8(bytes);
+    if (text !== undefined) return typed(text);
+  }
+  const data = base64(bytes);
+  return { payload: type ? { kind: "binary", data, type } : { kind: "binary", data } };
+}
+
+/** JSON if it is an object or array, else text; never URL-decoded. */
+function typed(text: string): Body {
+  if (/^\s*[{[]/.test(text)) {
+    try {
+      return envelopeIn(JSON.parse(text));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+  }
+  return { payload: text };
+}
+
+function envelopeIn(value: Json): Body {
+  const isEnvelope = typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.hasOwn(value, "payload");
+  return isEnvelope ? value as Body : { payload: value };
+}
+
+function parsedJson(text: string): Json {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = String((cause as Error).message).slice(0, 200);
+    throw new FileError("invalid_request", "send", INBOX, {
+      detail: `the body says that it is JSON and is not: ${reason}`,
+      cause,
+    });
+  }
+}
+
+function typeAndCharset(header: string | null): [type: string, charset: string] {
+  const [type, ...parameters] = (header ?? "").split(";").map((part) => part.trim());
+  const charset = parameters.find((part) => /^charset=/i.test(part));
+  return [type!.toLowerCase(), charset?.slice("charset=".length).replaceAll('"', "") || "utf-8"];
+}
+
+function textOf(bytes: Uint8Array, charset: string): string {
+  try {
+    return new TextDecoder(charset, { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid(`the body is not ${charset.slice(0, 40)} text`);
+  }
+}
+
+function utf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** So many bytes become one string at a time: more would be too many arguments. */
+const BASE64_STEP = 3 * 8_192;
+
+function base64(bytes: Uint8Array): string {
+  let out = "";
+  for (let at = 0; at < bytes.length; at += BASE64_STEP) {
+    out += btoa(String.fromCharCode(...bytes.subarray(at, at + BASE64_STEP)));
+  }
+  return out;
+}
+
+/**
+ * An envelope id as it is; any other key by its SHA-256.
+ * @throws FileError `invalid_request` for an id that belongs to the runtime
+ */
+export function idOfKey(key: string): EnvelopeId {
+  if (key === "") throw invalid("Idempotency-Key is empty");
+  try {
+    envelopeId(key);
+  } catch {
+    // A header's characters are its bytes.
+    return envelopeId(`key_${digest(Uint8Array.from(key, (c) => c.charCodeAt(0)))}`);
+  }
+  return foreignEnvelopeId(key);
+}
+
+function invalid(detail: string): FileError {
+  return new FileError("invalid_request", "send", INBOX, { detail });
+}

@@ -1,0 +1,102 @@
+/** What a request names: the raw URL split on "/", each segment decoded once. `new URL()` would quietly turn `logs/%2e%2e/status` into `/status`. */
+import { FileError } from "../fs/error.ts";
+import { joinPath, segmentFault } from "../fs/path.ts";
+
+export interface Target {
+  /** Decoded. */
+  readonly names: readonly string[];
+  /** It ended in `/`: the directory. */
+  readonly dir: boolean;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  /** Undefined without a query. */
+  readonly query: URLSearchParams | undefined;
+}
+
+/** The path of a raw URL, as it was sent: from the first `/` behind the authority to the query. */
+export function rawPath(url: string): string {
+  const authority = url.indexOf("://");
+  const start = url.indexOf("/", authority < 0 ? 0 : authority + 3);
+  if (start < 0) return "/";
+  const end = endOfPath(url, start);
+  return url.slice(start, end);
+}
+
+/** @throws FileError `invalid_path`, for an empty segment, a broken escape, or what cannot be a name once decoded */
+export function targetOf(url: string): Target {
+  const path = rawPath(url);
+  const at = url.indexOf("?");
+  const query = at < 0 ? undefined : new URLSearchParams(url.slice(at + 1).split("#", 1)[0]!);
+  if (path === "/") return { names: [], dir: true, path, query };
+  const names = path.slice(1).split("/");
+  const dir = names.at(-1) === "";
+  if (dir) names.pop();
+  for (const [i, name] of names.entries()) names[i] = decoded(name, path);
+  return { names, dir, path, query };
+}
+
+/** The file that a target names, behind its first `skip` segments. */
+export function fileOf({ names, dir }: Target, skip: number): string {
+  const path = joinPath(names.slice(skip));
+  return dir && path !== "/" ? `${path}/` : path;
+}
+
+function endOfPath(url: string, start: number): number {
+  for (let i = start; i < url.length; i++) {
+    const c = url.charCodeAt(i);
+    if (c === 0x3f || c === 0x23) return i;
+  }
+  return url.length;
+}
+
+function decoded(segment: string, path: string): string {
+  const refuse = (detail: string) =>
+    new FileError("invalid_path", "open", path.slice(0, 200), { detail });
+  let name = segment;
+  if (segment.includes("%")) {
+    try {
+      name = decodeURIComponent(segment);
+    } catch {
+      throw refuse(`"${segment.slice(0, 100)}" is not percent-encoded UTF-8`);
+    }
+  }
+  const fault = segmentFault(name);
+  if (fault) throw refuse(fault);
+  return name;
+}
+
+/**
+ * A number in a query: an integer from 0.
+ * @throws FileError `invalid_request`
+ */
+export function numberIn(query: URLSearchParams | undefined, name: string): number | undefined {
+  const text = query?.get(name);
+  if (text === null || text === undefined) return undefined;
+  const number = wholeNumber(text);
+  if (number === undefined) throw notNumber(name, text);
+  return number;
+}
+
+/** A decimal integer from 0 that is exact; undefined for anything else. */
+export function wholeNumber(text: string): number | undefined {
+  if (!/^[0-9]{1,16}$/.test(text)) return undefined;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+export function notNumber(name: string, text: string): FileError {
+  return new FileError("invalid_request", "parse", name, {
+    detail: `${name} is an integer from 0, not ${JSON.stringify(text.slice(0, 100))}`,
+  });
+}
+
+/** `?watch=1`, `?watch=true` or a bare `?watch` is yes, `0` and `false` are no; undefined if it is not there. @throws FileError `invalid_request` */
+export function flagIn(query: URLSearchParams | undefined, name: string): boolean | undefined {
+  const text = query?.get(name);
+  if (text === null || text === undefined) return undefined;
+  if (text === "" || text === "1" || text === "true") return true;
+  if (text === "0" || text === "false") return false;
+  throw new FileError("invalid_request", "parse", name, {
+    detail: `${name} is 1 or 0, not ${JSON.stringify(text.slice(0, 100))}`,
+  });
+}
