@@ -7,7 +7,7 @@ import type { AlarmRow } from "./record.ts";
 import type { Row } from "./storage.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { key, numberOfKey, padMs } from "./keys.ts";
-import { nextCron } from "./effects.ts";
+import { nextCron } from "./gather.ts";
 
 const PAGE = 100;
 

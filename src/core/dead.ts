@@ -1,14 +1,14 @@
 /** Dead letters: envelopes that were given up or did not fit, kept with their errors until an operator replays or discards them. */
 import { FileError } from "../fs/error.ts";
-import type { AgentStorage, Batch } from "./storage.ts";
+import type { AgentStorage, Batch, Row } from "./storage.ts";
 import type { DeadLetter } from "./view.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EnvelopeId } from "./id.ts";
 import type { Failure } from "./agent.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { blobKeys, largeRows, readLarge, wholeValue } from "./blob.ts";
-import { joinBatches } from "./txn.ts";
 import { key } from "./keys.ts";
+import { pages } from "./pages.ts";
 
 /** Failed envelopes kept beside `dead_letter_max`; beyond it the agent fails and keeps the envelope in its inbox. */
 export const MAX_FAILED = 1_000;
@@ -24,8 +24,8 @@ export interface DeadRow {
 }
 
 export interface DeadLetters {
-  /** Adds one in a commit with what goes along. */
-  add(row: Omit<DeadRow, "at">, along: Batch): Promise<void>;
+  /** The rows of a new letter; after their commit the caller says `added`. */
+  rows(row: Omit<DeadRow, "at">): Promise<{ readonly rows: Row[]; added(): void }>;
   get(id: string): Promise<DeadRow | undefined>;
   has(id: string): Promise<boolean>;
   list(page: { readonly after?: string; readonly limit: number }): Promise<DeadRow[]>;
@@ -55,19 +55,17 @@ export function makeDeadLetters(options: DeadOptions): DeadLetters {
       limit: page.limit,
       ...(page.after === undefined ? {} : { after: key.dead(page.after) }),
     });
-    return await Promise.all(rows.map(async (row) => {
-      const bytes = await wholeValue(storage, row.value) ?? row.value;
-      return decodeJson<DeadRow>(bytes);
-    }));
+    return await Promise.all(rows.map(letterOf));
+  }
+  async function letterOf(row: Row): Promise<DeadRow> {
+    return decodeJson<DeadRow>(await wholeValue(storage, row.value) ?? row.value);
   }
   async function count() {
     const found = { failed: 0, overflow: 0 };
-    for (let after: string | undefined;;) {
-      const rows = await list({ limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const row of rows) found[row.reason]++;
-      if (rows.length < PAGE) return found;
-      after = rows.at(-1)!.envelope.id;
+    for await (const rows of pages(storage, "dead/", PAGE)) {
+      for (const row of await Promise.all(rows.map(letterOf))) found[row.reason]++;
     }
+    return found;
   }
   const counted = () => counts ??= count();
   async function get(id: string): Promise<DeadRow | undefined> {
@@ -78,13 +76,13 @@ export function makeDeadLetters(options: DeadOptions): DeadLetters {
     list,
     get,
     has: async (id) => await storage.get(key.dead(id)) !== undefined,
-    async add(input, along) {
+    async rows(input) {
       const known = await counted();
       const row: DeadRow = { ...input, at: options.now() };
-      const id = key.dead(row.envelope.id);
-      const put = largeRows(id, encodeJson(row), options.newBlobId);
-      await storage.commit(joinBatches(along, { check: [], remove: [], put }));
-      known[row.reason]++;
+      return {
+        rows: largeRows(key.dead(row.envelope.id), encodeJson(row), options.newBlobId),
+        added: () => known[row.reason]++,
+      };
     },
     countFailed: async () => (await counted()).failed,
     countOverflow: async () => (await counted()).overflow,

@@ -57,7 +57,8 @@ export function makeDue(
   ): Promise<void> {
     const through = `${prefix}${padMs(now)}/~`;
     const done = new Set<Owner>();
-    for (let after: Found | undefined;;) {
+    let after: Found | undefined;
+    while (true) {
       const found = await backend.find({
         prefix,
         through,

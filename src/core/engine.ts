@@ -26,7 +26,10 @@ import {
   terminateAgent,
 } from "./lifecycle.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
-import { commitTurn, runTick, type TickDeps, wake } from "./tick.ts";
+import { commitTurn } from "./turn.ts";
+import { runTick } from "./tick.ts";
+import { STOPPED, type TickDeps } from "./try.ts";
+import { wake } from "./hooks.ts";
 import { encodeJson, encodeText } from "./code.ts";
 import { key, REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
 import { type Live, openLive } from "./live.ts";
@@ -494,7 +497,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       stopping = true;
       due.stop();
       const cancel = backend.timer(graceMs, () => {
-        for (const live of lives.values()) live.effects?.abort.abort();
+        for (const live of lives.values()) live.effects?.abort.abort(STOPPED);
       });
       await supervisor.stop();
       cancel();

@@ -10,8 +10,9 @@ import { MAX_ENVELOPE_BYTES, senderOf } from "./envelope.ts";
 import { decodeJson, encodeJson, encodeText, shortDigest } from "./code.ts";
 import { blobKeys, largeRows, MAX_INLINE_BYTES, readLarge, wholeValue } from "./blob.ts";
 import { key, numberOfKey } from "./keys.ts";
+import { joinBatches } from "./txn.ts";
+import { pages } from "./pages.ts";
 import { makeQueue, type Queue, type Waiting } from "./queue.ts";
-import { senderKey } from "./sends.ts";
 
 /** Envelope ids remembered per agent; older ones are forgotten some time later, those that still wait or are dead-lettered never. */
 export const SEEN_KEPT = 100_000;
@@ -19,8 +20,6 @@ export const SEEN_KEPT = 100_000;
 const SEEN_SWEEP = 50_000;
 /** Bodies of waiting envelopes held in memory, per agent. */
 const MAX_HELD_BYTES = 4 * 1024 * 1024;
-/** Rows read at once while an inbox is opened. */
-const PAGE = 256;
 
 /** The number that a peer's message carries, and where the highest taken is kept. */
 export interface PeerMark {
@@ -104,12 +103,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     };
   }
 
-  for (let after: string | undefined;;) {
-    const rows = await storage.list({
-      prefix: "inbox/",
-      limit: PAGE,
-      ...(after === undefined ? {} : { after }),
-    });
+  for await (const rows of pages(storage, "inbox/")) {
     for (const row of rows) {
       const n = numberOfKey(row.key);
       const bytes = await wholeValue(storage, row.value);
@@ -117,8 +111,6 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
       queue.add(entryOf(n, decodeJson<Envelope>(bytes), bytes.length));
       next = Math.max(next, n + 1);
     }
-    if (rows.length < PAGE) break;
-    after = rows.at(-1)!.key;
   }
   for (const row of await storage.list({ prefix: "try/" })) {
     const entry = queue.get(numberOfKey(row.key));
@@ -192,7 +184,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
       n = next++;
       await storage.commit(batchOf(n, envelope, bytes, opts, peer, dropRows));
     } catch (error) {
-      if (opts.peer) peers.delete(senderKey(opts.peer));
+      if (opts.peer) peers.delete(key.peer(opts.peer.sender, opts.peer.birth));
       if (drop) putBack(drop);
       const known = opts.peer || opts.again ? undefined : await seen(envelope.id);
       if (known) return await repeated(envelope, known);
@@ -260,18 +252,15 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     if (await dead.countOverflow() >= policy.dead_letter_max) throw inboxFull();
     if (opts.peer) throw inboxFull();
     const n = next++;
-    const put: Row[] = [...opts.along?.put ?? [], {
-      key: key.seen(envelope.id),
-      value: encodeJson({ n, d: payloadDigest(envelope) } satisfies SeenRow),
-    }];
-    await dead.add(
-      { envelope, reason: "overflow", tries: 0, errors: [] },
-      {
-        check: [...opts.along?.check ?? [], { key: key.seen(envelope.id), value: undefined }],
-        remove: opts.along?.remove ?? [],
-        put,
-      },
-    );
+    const seenKey = key.seen(envelope.id);
+    const seenRow: SeenRow = { n, d: payloadDigest(envelope) };
+    const letter = await dead.rows({ envelope, reason: "overflow", tries: 0, errors: [] });
+    await storage.commit(joinBatches(opts.along ?? { check: [], remove: [], put: [] }, {
+      check: [{ key: seenKey, value: undefined }],
+      remove: [],
+      put: [{ key: seenKey, value: encodeJson(seenRow) }, ...letter.rows],
+    }));
+    letter.added();
     return receipt(envelope, "dead_letter", false);
   }
   function inboxFull(): FileError {
@@ -282,10 +271,10 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     });
   }
   async function peerOf(mark: PeerMark) {
-    const id = senderKey(mark);
+    const id = key.peer(mark.sender, mark.birth);
     let peer = peers.get(id);
     if (!peer) {
-      const bytes = await storage.get(key.peer(mark.sender, mark.birth));
+      const bytes = await storage.get(id);
       peer = peers.get(id) ?? { n: bytes ? decodeJson<PeerRow>(bytes).n : 0, bytes };
       peers.set(id, peer);
     }
@@ -299,20 +288,13 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
       break;
     }
     const cut = Math.min(next - SEEN_KEPT, lowest);
-    for (let after: string | undefined;;) {
-      const rows = await storage.list({
-        prefix: "seen/",
-        limit: PAGE,
-        ...(after === undefined ? {} : { after }),
-      });
+    for await (const rows of pages(storage, "seen/")) {
       const remove: string[] = [];
       for (const row of rows) {
         if (decodeJson<SeenRow>(row.value).n >= cut) continue;
         if (!(await dead.has(row.key.slice("seen/".length)))) remove.push(row.key);
       }
       if (remove.length > 0) await storage.commit({ check: [], remove, put: [] });
-      if (rows.length < PAGE) return;
-      after = rows.at(-1)!.key;
     }
   }
 

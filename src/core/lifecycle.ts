@@ -6,26 +6,18 @@ import type { Backend } from "./backend.ts";
 import type { Live } from "./live.ts";
 import type { SigningService } from "./provider.ts";
 import type { ServiceTable } from "./view.ts";
-import type { TickDeps } from "./tick.ts";
-import { nextTurn, resultOf, runHook, wake } from "./tick.ts";
+import type { TickDeps } from "./try.ts";
+import { commitHook } from "./commit.ts";
+import { runHook, wake } from "./hooks.ts";
 import { checkedMounts } from "./views.ts";
+import { newTickId } from "./failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
-import { beginEffects, type Effects } from "./effects.ts";
+import type { Effects } from "./effects.ts";
+import { beginEffects } from "./gather.ts";
 import { checkedLimits } from "./limits.ts";
-import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
-import {
-  type AgentId,
-  type EnvelopeId,
-  isoTime,
-  type TickId,
-  type Timestamp,
-  uuidv4,
-  uuidv7,
-} from "./id.ts";
-import { joinBatches } from "./txn.ts";
+import { decodeJson, digest, encodeJson } from "./code.ts";
+import { type AgentId, type EnvelopeId, isoTime, type Timestamp, uuidv4 } from "./id.ts";
 import { key, REGISTRY, registryKey } from "./keys.ts";
-import { largeRows } from "./blob.ts";
-import { trajectoryRecord } from "./trajectory.ts";
 import type { Trigger } from "./trigger.ts";
 
 export interface LifecycleDeps {
@@ -169,7 +161,13 @@ async function begin(live: Live, deps: LifecycleDeps): Promise<void> {
     const hook = instance.hooks.includes("onCreate") ? "onCreate" : undefined;
     const result = hook ? await runHook(live, effects, hook, undefined) : undefined;
     effects.end();
-    await commitHook(live, effects, result?.state, "onCreate", deps.tick);
+    await commitHook(
+      live,
+      effects,
+      result?.state,
+      triggerFor(effects, "onCreate"),
+      deps.tick.onAlarm,
+    );
   } finally {
     stop();
     effects.end();
@@ -179,7 +177,7 @@ async function begin(live: Live, deps: LifecycleDeps): Promise<void> {
 
 /** The frame of a hook that no envelope caused. */
 function hookFrame(live: Live, what: string) {
-  const tickId = `tick_${uuidv7(live.backend.now(), live.backend.random(10))}` as TickId;
+  const tickId = newTickId(live);
   return {
     tickId,
     envelopeId: tickId as unknown as EnvelopeId,
@@ -189,62 +187,12 @@ function hookFrame(live: Live, what: string) {
   };
 }
 
-/** Commits what a hook outside a tick has done. */
-async function commitHook(
-  live: Live,
-  effects: Effects,
-  state: string | undefined,
-  hook: string,
-  deps: TickDeps,
-): Promise<void> {
-  const { frame } = effects;
-  const changed = state !== undefined && state !== live.state;
-  const stateRows = changed ? largeRows(key.state, encodeText(state), live.newBlobId) : [];
-  const now = live.backend.now();
-  const meta = {
-    envelope_id: frame.envelopeId,
-    source: frame.source,
-    seq: 0,
-    created_at: frame.now as Timestamp,
-  };
-  const trigger: Trigger = hook === "onCreate"
-    ? { type: "initialize", meta }
-    : { type: "event", meta, event: hook, data: null };
-  const record = live.trajectory.add(trajectoryRecord({
-    effects,
-    tick: resultOf(effects, now - frame.now, { success: true, bytes: 0 }),
-    outcome: "committed",
-    codeDigest: live.record.code_digest,
-    trigger,
-    at: now,
-    before: live.state,
-    after: state ?? live.state,
-  }));
-  const turn = { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks };
-  const turnBytes = encodeJson(turn);
-  await live.storage.commit(joinBatches({
-    check: [{ key: key.turn, value: live.turnBytes }],
-    remove: [],
-    put: [
-      ...stateRows,
-      ...effects.sends.flatMap(({ n, row }) =>
-        largeRows(key.send(n), encodeJson(row), live.newBlobId)
-      ),
-      ...effects.events.map((event) => live.outbox.row(event)),
-      live.trajectory.row(record),
-      { key: key.turn, value: turnBytes },
-    ],
-  }, effects.txn.batch()));
-  live.turn = turn;
-  live.turnBytes = turnBytes;
-  if (changed) {
-    live.state = state;
-    live.stateBytes = stateRows[0]!.value;
-  }
-  for (const event of effects.events) live.outbox.announce(event);
-  for (const due of effects.alarms) deps.onAlarm(due);
-  if (effects.sends.length > 0) live.sends.push(effects.sends);
-  live.trajectory.announce(record);
+/** How the trajectory names what caused a hook. */
+function triggerFor(effects: Effects, hook: "onCreate" | "onSleep"): Trigger {
+  const { envelopeId, source, now } = effects.frame;
+  const meta = { envelope_id: envelopeId, source, seq: 0, created_at: now as Timestamp };
+  if (hook === "onCreate") return { type: "initialize", meta };
+  return { type: "event", meta, event: hook, data: null };
 }
 
 /** `onSleep`, with a commit of its own; its failure is only logged. Ends the agent's process. */
@@ -258,7 +206,7 @@ export async function sleepAgent(live: Live, deps: TickDeps): Promise<void> {
     try {
       const result = await runHook(live, effects, "onSleep", live.state);
       effects.end();
-      await commitHook(live, effects, result.state, "onSleep", deps);
+      await commitHook(live, effects, result.state, triggerFor(effects, "onSleep"), deps.onAlarm);
     } catch (error) {
       live.trace.add({
         type: "log",

@@ -3,7 +3,7 @@ import { codeOf } from "../fs/error.ts";
 import type { AgentStorage } from "./storage.ts";
 import type { AgentId, EnvelopeId, Timestamp } from "./id.ts";
 import type { Envelope } from "./envelope.ts";
-import type { Inbox, PeerMark } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import type { SendRow } from "./record.ts";
 import { decodeJson } from "./code.ts";
 import { blobKeys, wholeValue } from "./blob.ts";
@@ -11,10 +11,6 @@ import { key, numberOfKey } from "./keys.ts";
 
 /** How long a receiver that could not take a message is left alone. */
 export const SEND_RETRY_MS = 1_000;
-
-export function senderKey(mark: Pick<PeerMark, "sender" | "birth">): string {
-  return `${mark.sender}.${mark.birth}`;
-}
 
 export interface Sends {
   /** Rows of a commit that has resolved, in order of number. */

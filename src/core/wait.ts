@@ -71,7 +71,8 @@ async function repliesTo(live: Live, envelope: EnvelopeId): Promise<Json[]> {
 async function pastResult(live: Live, envelope: EnvelopeId): Promise<TickResult | undefined> {
   const dead = await live.dead.get(envelope);
   let last: TickResult | undefined;
-  for (let after = 0;;) {
+  let after = 0;
+  while (true) {
     const events = await live.trajectory.read({ after, limit: PAGE });
     for (const event of events) {
       if (event.type === "tick" && event.envelope_id === envelope) last = resultFrom(event);

@@ -1,0 +1,199 @@
+/** What becomes of an envelope whose try failed: another try later, or the dead letters; and of one that expired. */
+import type { Failure, TickResult } from "./agent.ts";
+import type { StreamEvent } from "../fs/file.ts";
+import type { Envelope } from "./envelope.ts";
+import type { Live } from "./live.ts";
+import type { Phase, Tries, Turn } from "./record.ts";
+import type { Try } from "./try.ts";
+import type { Waiting } from "./queue.ts";
+import { causeOf, type Trigger } from "./trigger.ts";
+import { commitTurn } from "./turn.ts";
+import { encodeJson, encodeText } from "./code.ts";
+import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
+import { isoTime, type TickId, uuidv7 } from "./id.ts";
+import { key } from "./keys.ts";
+import { MAX_FAILED } from "./dead.ts";
+import { trajectoryRecord } from "./trajectory.ts";
+
+/** Errors that an envelope keeps: the last so many. */
+const MAX_ERRORS = 10;
+
+/** How many tries an envelope gets. */
+export function maxTries(live: Live): number {
+  return live.record.limits.retry_ms.length + 1;
+}
+
+/** A try that failed leaves its record and its count, and the envelope waits; after the last one it is given up. */
+export async function failTry(t: Try, failure: Failure): Promise<void> {
+  const { live, entry, effects, tries } = t;
+  const now = live.backend.now();
+  const tick = resultOf(effects, now - t.startedMs, { success: false, error: failure, bytes: 0 });
+  const record = live.trajectory.add(trajectoryRecord({
+    effects,
+    tick,
+    outcome: outcomeOf(failure),
+    codeDigest: live.record.code_digest,
+    trigger: t.trigger,
+    at: now,
+    before: live.state,
+    after: undefined,
+  }));
+  const ids = idsOf(effects.frame);
+  live.trace.add({ type: "error", ...ids, code: failure.code, message: failure.message });
+  live.trace.add({
+    type: "tick_end",
+    ...ids,
+    success: false,
+    duration_ms: tick.duration_ms,
+    error: failure,
+  });
+  const counted: Tries = {
+    ...tries,
+    errors: [...tries.errors, { ...failure, at: isoTime(now) }].slice(-MAX_ERRORS),
+  };
+  if (tries.n >= maxTries(live)) {
+    entry.tries = counted;
+    return await giveUp(live, entry, t.envelope, { tick, record, failure, trigger: t.trigger });
+  }
+  const due = now + live.record.limits.retry_ms[tries.n - 1]!;
+  const turn: Turn = {
+    ...live.turn,
+    trajectory: live.trajectory.nextSeq,
+    trace: live.trace.nextSeq,
+    last_at: now,
+    last_cause: causeOf(t.trigger),
+    last_error: { ...failure, at: isoTime(now) },
+  };
+  await commitTurn(live, turn, {
+    check: [],
+    remove: [],
+    put: [
+      { key: key.tries(entry.n), value: encodeJson(counted) },
+      { key: key.retry(due, entry.n), value: encodeText("{}") },
+      live.trajectory.row(record),
+    ],
+  });
+  entry.tries = counted;
+  live.unclean = false;
+  live.inbox.queue.hold(entry);
+  live.trajectory.announce(record);
+  live.finished.tell({ envelope: t.envelope.id, result: tick, final: false, pending: false });
+  t.deps.onRetry(due);
+}
+
+/** The last try of an envelope, where it was run. */
+interface LastTry {
+  readonly tick: TickResult;
+  readonly record: StreamEvent;
+  readonly failure: Failure;
+  readonly trigger: Trigger;
+}
+
+/** The envelope goes to the dead letters and the agent goes on; where too many were given up, the agent has failed. */
+export async function giveUp(
+  live: Live,
+  entry: Waiting,
+  envelope: Envelope,
+  last?: LastTry,
+): Promise<void> {
+  const now = live.backend.now();
+  const failure: Failure = last?.failure ?? {
+    code: "interrupted",
+    message: "the whole process ended during each of its tries",
+  };
+  const tries = entry.tries?.n ?? maxTries(live);
+  const errors = [
+    ...entry.tries?.errors ?? [],
+    ...(last ? [] : [{ ...failure, at: isoTime(now) }]),
+  ];
+  const full = await live.dead.countFailed() >= MAX_FAILED;
+  const failures = live.turn.failures + (full ? 0 : 1);
+  const phase = failedPhase(live, failure, failures, full, now);
+  // An agent that keeps the envelope tries it once more after it was resumed.
+  const again = { ...entry.tries, n: tries - 1, now: entry.tries?.now ?? now, errors };
+  const turn: Turn = {
+    ...live.turn,
+    inbox: Math.max(live.turn.inbox, entry.n + 1),
+    trajectory: live.trajectory.nextSeq,
+    trace: live.trace.nextSeq,
+    failures,
+    last_at: now,
+    last_cause: last ? causeOf(last.trigger) : live.turn.last_cause,
+    last_error: { ...failure, at: isoTime(now) },
+  };
+  const letter = full ? undefined : await live.dead.rows({
+    envelope,
+    reason: "failed",
+    tries,
+    errors,
+  });
+  await commitTurn(live, turn, {
+    check: [],
+    remove: full ? [] : await live.inbox.rowsOf(entry),
+    put: [
+      ...letter?.rows ?? [],
+      ...(last ? [live.trajectory.row(last.record)] : []),
+      ...(phase ? [{ key: key.phase, value: encodeJson(phase) }] : []),
+      ...(full ? [{ key: key.tries(entry.n), value: encodeJson(again) }] : []),
+    ],
+  });
+  letter?.added();
+  live.unclean = false;
+  if (full) entry.tries = again;
+  else live.inbox.leave(entry);
+  if (last) live.trajectory.announce(last.record);
+  const why = failure.message;
+  if (!full) {
+    live.trace.add({
+      type: "lifecycle",
+      envelope_id: envelope.id,
+      state: "dead_letter",
+      tries,
+      why,
+    });
+  }
+  if (phase) {
+    live.phase = phase;
+    live.trace.add({ type: "lifecycle", state: "failed", why: phase.why });
+  }
+  const result = last?.tick ?? notRun(newTickId(live), envelope.id, failure);
+  live.finished.tell({ envelope: envelope.id, result, final: true, pending: false });
+}
+
+/** Why the agent ticks no more, if it does not. */
+function failedPhase(
+  live: Live,
+  failure: Failure,
+  failures: number,
+  full: boolean,
+  now: number,
+): Phase | undefined {
+  if (full) {
+    const why =
+      `${MAX_FAILED} dead letters are kept and this would be one more; replay or discard some, then resume`;
+    return { phase: "failed", since: now, why };
+  }
+  if (failures < live.record.limits.max_consecutive_failures) return undefined;
+  const why = `${failures} envelopes were given up in a row; the last: ${failure.message}`;
+  return { phase: "failed", since: now, why };
+}
+
+/** An envelope past its `expires_at` is not ticked. */
+export async function expire(live: Live, entry: Waiting): Promise<void> {
+  const turn: Turn = { ...live.turn, inbox: Math.max(live.turn.inbox, entry.n + 1) };
+  await commitTurn(live, turn, { check: [], remove: await live.inbox.rowsOf(entry), put: [] });
+  live.inbox.leave(entry);
+  live.trace.add({ type: "expired", envelope_id: entry.id, expires_at: isoTime(entry.expires!) });
+  const error: Failure = { code: "timeout", message: "it expired before it was ticked" };
+  live.finished.tell({
+    envelope: entry.id,
+    result: notRun(newTickId(live), entry.id, error),
+    final: true,
+    pending: false,
+  });
+}
+
+/** A new `tick_` id. */
+export function newTickId(live: Live): TickId {
+  return `tick_${uuidv7(live.backend.now(), live.backend.random(10))}` as TickId;
+}
