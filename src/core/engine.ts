@@ -1,21 +1,12 @@
 /** The engine: opens agents from their rows, lets them tick, and puts them to sleep; what the doors call is `Runtime`. */
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
-import type { LifecycleState, TickResult } from "./agent.ts";
-import type { AgentStatus, ControlWord, ServiceTable } from "./view.ts";
+import type { ServiceTable } from "./view.ts";
 import type { AgentInfo, CreateRequest, Runtime } from "./runtime.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentHost } from "./host.ts";
 import type { SigningService } from "./provider.ts";
-import type { Phase } from "./record.ts";
-import {
-  agentFiles,
-  nextAlarm,
-  principalFiles,
-  sealed,
-  storageBytes,
-  type ViewDeps,
-} from "./views.ts";
+import { agentFiles, principalFiles, type ViewDeps } from "./views.ts";
 import {
   createAgent,
   existing,
@@ -26,12 +17,12 @@ import {
   terminateAgent,
 } from "./lifecycle.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
-import { commitTurn } from "./turn.ts";
 import { runTick } from "./tick.ts";
 import { STOPPED, type TickDeps } from "./try.ts";
-import { wake } from "./hooks.ts";
+import { makeController } from "./control.ts";
+import { statusOfAgent } from "./status.ts";
 import { encodeJson, encodeText } from "./code.ts";
-import { key, REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
+import { REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
 import { type Live, openLive } from "./live.ts";
 import { makeDue } from "./due.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
@@ -81,7 +72,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     onRetry: (ms) => due.note(ms),
     onError,
     onControl: (live, words) => {
-      for (const word of words) afterTick(live, word);
+      for (const word of words) controller.afterTick(live, word);
     },
     onTick: () => ticks++,
   };
@@ -96,7 +87,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       await close(live);
     },
   };
-  const viewDeps: ViewDeps = { services, signer, control, onReady: ready, status: statusOf };
+  const controller = makeController({
+    host: options.host,
+    runtimePaused: () => supervisor.paused,
+    ready,
+    sleep,
+    isAsleep: (live) => sleeping.has(live),
+    onError,
+  });
+  const statusOf = (live: Live) => statusOfAgent(live, making.has(live.id));
+  const viewDeps: ViewDeps = {
+    services,
+    signer,
+    control: controller.perform,
+    status: statusOf,
+  };
   const due = makeDue(backend, {
     "alarm/": (owner, now) => withLive(owner, (live) => fireAlarms(live, now)),
     "retry/": (owner, now) =>
@@ -226,126 +231,6 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     }
   }
 
-  // Words
-
-  async function setPhase(live: Live, phase: Phase["phase"], why: string): Promise<void> {
-    if (live.phase.phase === phase) return;
-    const next: Phase = { phase, since: backend.now(), why };
-    await live.storage.commit({
-      check: [],
-      remove: [],
-      put: [{ key: key.phase, value: encodeJson(next) }],
-    });
-    live.phase = next;
-    live.trace.add({ type: "lifecycle", state: phase, why });
-  }
-  async function resume(live: Live): Promise<void> {
-    if (live.phase.phase === "active") return;
-    if (live.turn.failures > 0) {
-      await commitTurn(live, { ...live.turn, failures: 0 }, { check: [], remove: [], put: [] });
-    }
-    await setPhase(live, "active", "resumed");
-    ready(live);
-  }
-  async function control(live: Live, word: ControlWord, invoker: string, signal?: AbortSignal) {
-    switch (word) {
-      case "tick":
-        return await manualTick(live, invoker, signal);
-      case "pause":
-        if (live.phase.phase !== "paused") await setPhase(live, "paused", `by ${invoker}`);
-        return undefined;
-      case "resume":
-        await resume(live);
-        return undefined;
-      case "wake":
-        if (live.phase.phase === "active" && !live.inTick && !sleeping.has(live)) {
-          await wake(live, options.host);
-        }
-        ready(live);
-        return undefined;
-      case "hibernate":
-        if (live.inTick) live.effects?.after.push("hibernate");
-        else await sleep(live);
-        return undefined;
-    }
-  }
-  /** A word of the agent's own, after the commit of the tick in which it was written. */
-  function afterTick(live: Live, word: ControlWord): void {
-    const run = async () => {
-      if (word === "hibernate") {
-        // The tick that wished it is still ending; the supervisor lets go of it first.
-        await Promise.resolve();
-        live.inTick = undefined;
-        await sleep(live);
-      } else await control(live, word, live.id);
-    };
-    run().catch(onError);
-  }
-  async function manualTick(
-    live: Live,
-    invoker: string,
-    signal?: AbortSignal,
-  ): Promise<TickResult> {
-    const refuse = (detail: string) =>
-      new FileError("not_ready", "tick", `/agents/${live.id}`, { detail });
-    if (supervisor.paused) throw refuse("the runtime is paused; resume it first");
-    if (live.phase.phase !== "active") throw refuse(`it is ${live.phase.phase}; resume it first`);
-    const abort = new AbortController();
-    const stop = () => abort.abort();
-    signal?.addEventListener("abort", stop, { once: true });
-    const finished = live.finished.listen(abort.signal);
-    try {
-      const envelope = sealed(
-        live,
-        { payload: { kind: "tick" } },
-        { kind: "manual", invoker },
-      );
-      await live.inbox.accept(envelope, { always: true });
-      for await (const done of finished) {
-        if (done.envelope === envelope.id) return done.result;
-      }
-      throw new FileError("interrupted", "tick", `/agents/${live.id}`, {
-        detail: "the tick is queued; nobody waits for its result any more",
-      });
-    } finally {
-      signal?.removeEventListener("abort", stop);
-      abort.abort();
-    }
-  }
-
-  // What is told
-
-  async function statusOf(live: Live): Promise<AgentStatus> {
-    const { record, turn, phase } = live;
-    const state: LifecycleState = making.has(live.id)
-      ? "creating"
-      : phase.phase !== "active"
-      ? phase.phase
-      : live.instance?.alive
-      ? "active"
-      : "dormant";
-    return {
-      id: record.id,
-      name: record.name,
-      agent: record.agent.name,
-      state,
-      pubkey: record.pubkey,
-      code_digest: record.code_digest,
-      created_at: isoTime(record.created_at),
-      last_tick_at: turn.last_at === null ? null : isoTime(turn.last_at),
-      last_tick_cause: turn.last_cause,
-      last_error: turn.last_error,
-      tick_count: turn.ticks,
-      failures: turn.failures,
-      queue_depth: live.inbox.queue.size,
-      dead_letters: await live.dead.countFailed() + await live.dead.countOverflow(),
-      next_alarm: await nextAlarm(live),
-      budget: { spent_micro_usd: 0, limit_micro_usd: 0 },
-      storage_bytes: await storageBytes(live),
-      limits: record.limits,
-      retention: record.limits.retention,
-    };
-  }
   async function infoOf(live: Live): Promise<AgentInfo> {
     const status = await statusOf(live);
     return { ...status, npub: signer.npub(status.pubkey) };

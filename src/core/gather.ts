@@ -6,15 +6,14 @@ import { segmentFault } from "../fs/path.ts";
 import type { Json, Payload, Source } from "./envelope.ts";
 import { parsePayload } from "./envelope.ts";
 import type { AlarmRow, SendRow } from "./record.ts";
-import type { ControlWord } from "./view.ts";
-import { type AgentId, agentId, type EnvelopeId, envelopeId, isoTime, type TickId } from "./id.ts";
+import { type AgentId, agentId, type EnvelopeId, envelopeId, isoTime } from "./id.ts";
 import type { Effects, TickFrame } from "./effects.ts";
 import type { Live } from "./live.ts";
 import type { TickPort } from "./host.ts";
-import { beginTxn, type OpenTxn } from "./txn.ts";
+import { beginTxn } from "./txn.ts";
 import { decodeJson, encodeJson, shortDigest } from "./code.ts";
 import { key, nameOfKey } from "./keys.ts";
-import { type CallRecord, recorded } from "./recorded.ts";
+import { recorded } from "./recorded.ts";
 
 /** Messages and events of one tick at the most. */
 export const MAX_SENDS = 10_000;

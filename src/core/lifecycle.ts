@@ -9,7 +9,7 @@ import type { ServiceTable } from "./view.ts";
 import type { TickDeps } from "./try.ts";
 import { commitHook } from "./commit.ts";
 import { runHook, wake } from "./hooks.ts";
-import { checkedMounts } from "./views.ts";
+import { checkedMounts } from "./mounts.ts";
 import { newTickId } from "./failure.ts";
 import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
 import type { Effects } from "./effects.ts";

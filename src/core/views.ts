@@ -2,33 +2,21 @@
 import { FileError } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import { type Mount, namespace } from "../fs/namespace.ts";
-import type { AgentRecord, AlarmRow } from "./record.ts";
+import type { AgentRecord } from "./record.ts";
 import type { Live } from "./live.ts";
-import type { Envelope, EnvelopeInput, Source } from "./envelope.ts";
+import type { Json, Source } from "./envelope.ts";
 import type { SigningService } from "./provider.ts";
 import type { TickResult } from "./agent.ts";
 import type { Principal } from "./runtime.ts";
-import type {
-  Access,
-  AgentStatus,
-  AgentView,
-  ControlWord,
-  DeadLetter,
-  MountRow,
-  Receipt,
-  Rows,
-  ServiceTable,
-} from "./view.ts";
-import type { DeadRow } from "./dead.ts";
-import { ACCESSES, allows } from "./access.ts";
-import { beginTxn, joinBatches } from "./txn.ts";
-import { decodeJson, encodeJson } from "./code.ts";
-import { type EnvelopeId, isoTime, type Timestamp, uuidv7 } from "./id.ts";
+import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable } from "./view.ts";
+import { agentRows, otherRows } from "./rows.ts";
+import { allows } from "./access.ts";
+import { deadView } from "./dead_view.ts";
+import { encodeJson } from "./code.ts";
+import type { EnvelopeId } from "./id.ts";
 import { key } from "./keys.ts";
-import { codeOf } from "../fs/error.ts";
-
-/** How often another viewer's change is run again because others came before it. */
-const MAX_CHANGE_RUNS = 100;
+import { mountRows, setMounts } from "./mounts.ts";
+import { seal } from "./seal.ts";
 
 export interface ViewDeps {
   readonly services: ServiceTable;
@@ -40,7 +28,6 @@ export interface ViewDeps {
     invoker: string,
     signal?: AbortSignal,
   ) => Promise<TickResult | undefined>;
-  readonly onReady: (live: Live) => void;
   readonly status: (live: Live) => Promise<AgentStatus>;
 }
 
@@ -105,39 +92,6 @@ function lazyServices(services: ServiceTable, view: AgentView): (path: string) =
   };
 }
 
-/** The mount table of an agent: what services there are, at the access its record says or their own. */
-export function mountRows(services: ServiceTable, record: AgentRecord): MountRow[] {
-  return Object.entries(services).flatMap(([path, { access }]) => {
-    const own = Object.hasOwn(record.mounts, path) ? record.mounts[path] : access;
-    return own === null || own === undefined ? [] : [{ path, service: path, access: own }];
-  });
-}
-
-/** @throws FileError `invalid_request` for an access or a mount that there is not */
-export function checkedMounts(
-  services: ServiceTable,
-  mounts: Readonly<Record<string, Access | null>>,
-): Record<string, Access | null> {
-  for (const [path, access] of Object.entries(mounts)) {
-    if (!Object.hasOwn(services, path)) {
-      throw new FileError("invalid_request", "mount", path, {
-        detail: `there is no such service; there are ${Object.keys(services).join(" ")}`,
-      });
-    }
-    if (access !== null && !ACCESSES.includes(access)) {
-      throw new FileError("invalid_request", "mount", path, {
-        detail: `access is one of ${ACCESSES.join(", ")}, not ${JSON.stringify(access)}`,
-      });
-    }
-    if (access === "sign_only" && path !== "/identity") {
-      throw new FileError("invalid_request", "mount", path, {
-        detail: "sign_only is an access of /identity",
-      });
-    }
-  }
-  return { ...mounts };
-}
-
 function makeView(
   live: Live,
   deps: ViewDeps,
@@ -168,8 +122,8 @@ function makeView(
     newBlobId: () => live.newBlobId(),
     status: () => deps.status(live),
     async deliver(input) {
-      if (!isAgent) return await live.inbox.accept(sealed(live, input, source));
-      const id = await tick().port.send(live.id, input.payload as never);
+      if (!isAgent) return await live.inbox.accept(seal(live, input, source));
+      const id = await tick().port.send(live.id, input.payload as unknown as Json);
       return {
         envelope_id: id as EnvelopeId,
         disposition: "queued",
@@ -201,7 +155,7 @@ function makeView(
       }
       tick().after.push(word);
     },
-    deadLetters: deadView(live, deps),
+    deadLetters: deadView(live),
     // deno-lint-ignore require-await -- the view's answers are promises
     async overflow() {
       return live.inbox.policy;
@@ -218,194 +172,10 @@ function makeView(
     async mounts() {
       return mountRows(deps.services, live.record);
     },
-    setMounts: (table) => setMounts(live, deps, table, nameOf(source)),
+    setMounts: (table) => setMounts(live, deps.services, table, nameOf(source)),
   };
 }
 
 function nameOf(source: Source): string {
   return source.kind === "http" ? source.principal : source.kind;
-}
-
-/** Gives an envelope from outside its id, time and origin. */
-export function sealed(live: Live, input: EnvelopeInput, source: Source): Envelope {
-  const now = live.backend.now();
-  return {
-    id: input.id ?? `env_${uuidv7(now, live.backend.random(10))}` as EnvelopeId,
-    timestamp: now as Timestamp,
-    source,
-    payload: input.payload,
-    metadata: input.metadata ?? {},
-  };
-}
-
-/** The agent reads what it has written in this tick, and committed rows between ticks. */
-function agentRows(live: Live): Rows {
-  const txn = () => {
-    const effects = live.effects;
-    return effects && !effects.over ? effects.txn : undefined;
-  };
-  return {
-    get: (at) => (txn() ?? live.storage).get(at),
-    list: (range) => (txn() ?? live.storage).list(range),
-    async change(change) {
-      const open = txn();
-      if (!open) {
-        throw new FileError("not_ready", "write", `/agents/${live.id}`, {
-          detail: "an agent writes only inside its tick",
-        });
-      }
-      return await change(open);
-    },
-    commitNow: (put, remove) => live.storage.commit({ check: [], remove, put }),
-    watch: (prefix, signal) => watchRows(live, prefix, signal),
-  };
-}
-
-/** Another viewer's changes are commits of their own, one after the other. */
-function otherRows(live: Live): Rows {
-  async function run<T>(change: Parameters<Rows["change"]>[0]): Promise<T> {
-    for (let runs = 0;; runs++) {
-      await live.exclusive;
-      const txn = beginTxn(live.storage);
-      const answer = await change(txn) as T;
-      const batch = txn.batch();
-      if (batch.put.length + batch.remove.length === 0) return answer;
-      try {
-        await live.storage.commit(batch);
-        return answer;
-      } catch (error) {
-        if (codeOf(error) !== "conflict" || runs >= MAX_CHANGE_RUNS) throw error;
-      }
-    }
-  }
-  return {
-    get: (at) => live.storage.get(at),
-    list: (range) => live.storage.list(range),
-    change<T>(change: Parameters<Rows["change"]>[0]): Promise<T> {
-      const done = live.changing.then(() => run<T>(change), () => run<T>(change));
-      live.changing = done.catch(() => {});
-      return done;
-    },
-    commitNow: (put, remove) => live.storage.commit({ check: [], remove, put }),
-    watch: (prefix, signal) => watchRows(live, prefix, signal),
-  } as Rows;
-}
-
-async function* watchRows(live: Live, prefix: string, signal: AbortSignal) {
-  for await (const change of live.changes.listen(signal)) {
-    if (change.key.startsWith(prefix)) yield change;
-  }
-}
-
-/** Changes the table and says so in the trajectory. */
-async function setMounts(
-  live: Live,
-  deps: ViewDeps,
-  table: readonly MountRow[],
-  by: string,
-): Promise<void> {
-  const wanted = new Map(table.map((row) => [row.path, row.access]));
-  const mounts: Record<string, Access | null> = {};
-  for (const path of Object.keys(deps.services)) mounts[path] = wanted.get(path) ?? null;
-  checkedMounts(deps.services, Object.fromEntries(wanted));
-  const record: AgentRecord = { ...live.record, mounts };
-  const event = live.trajectory.add({
-    type: "mounts",
-    timestamp: isoTime(live.backend.now()),
-    by,
-    before: mountRows(deps.services, live.record),
-    after: mountRows(deps.services, record),
-  });
-  const turn = { ...live.turn, trajectory: live.trajectory.nextSeq };
-  const turnBytes = encodeJson(turn);
-  await live.storage.commit({
-    check: [{ key: key.turn, value: live.turnBytes }],
-    remove: [],
-    put: [
-      { key: key.agent, value: encodeJson(record) },
-      { key: key.turn, value: turnBytes },
-      live.trajectory.row(event),
-    ],
-  });
-  live.turn = turn;
-  live.turnBytes = turnBytes;
-  live.record = record;
-  for (const listener of [...live.tableListeners]) listener();
-  live.trajectory.announce(event);
-  live.trace.add({ type: "lifecycle", state: "mounts", by });
-}
-
-function deadView(live: Live, deps: ViewDeps): AgentView["deadLetters"] {
-  const shown = (row: DeadRow): DeadLetter => ({
-    envelope: row.envelope,
-    reason: row.reason,
-    at: isoTime(row.at),
-    tries: row.tries,
-    errors: row.errors,
-  });
-  async function replay(id: EnvelopeId, fresh: boolean): Promise<void> {
-    const { row, batch } = await live.dead.removal(id);
-    const calls = fresh ? await live.storage.list({ prefix: `call/${id}/` }) : [];
-    const along = joinBatches(batch, {
-      check: [],
-      remove: calls.map((call) => call.key),
-      put: [],
-    });
-    await live.inbox.accept(row.envelope, { along, again: true });
-    live.dead.gone(row);
-    live.trace.add({ type: "lifecycle", envelope_id: id, state: "replayed", fresh });
-    deps.onReady(live);
-  }
-  return {
-    async list(page) {
-      return (await live.dead.list(page)).map(shown);
-    },
-    async get(id) {
-      const row = await live.dead.get(id);
-      return row && shown(row);
-    },
-    async count() {
-      return await live.dead.countFailed() + await live.dead.countOverflow();
-    },
-    replay,
-    async replayAll() {
-      let count = 0;
-      while (true) {
-        const rows = await live.dead.list({ limit: 100 });
-        for (const row of rows) {
-          await replay(row.envelope.id, false);
-          count++;
-        }
-        if (rows.length < 100) return count;
-      }
-    },
-    async discard(id) {
-      const { row, batch } = await live.dead.removal(id);
-      const calls = await live.storage.list({ prefix: `call/${id}/` });
-      await live.storage.commit({
-        ...batch,
-        remove: [...batch.remove, ...calls.map((c) => c.key)],
-      });
-      live.dead.gone(row);
-      live.trace.add({ type: "lifecycle", envelope_id: id, state: "discarded" });
-    },
-  };
-}
-
-/** Bytes of the state, KV, goals and files as they stand. */
-export async function storageBytes(live: Live): Promise<number> {
-  if (live.storedBytes !== undefined) return live.storedBytes;
-  let bytes = live.state?.length ?? 0;
-  for (const prefix of ["kv/", "goal/", "file/"]) {
-    for (const row of await live.storage.list({ prefix })) {
-      bytes += prefix === "file/" ? decodeJson<{ size: number }>(row.value).size : row.value.length;
-    }
-  }
-  return live.storedBytes = bytes;
-}
-
-/** The next alarm, ISO 8601. */
-export async function nextAlarm(live: Live): Promise<string | null> {
-  const [first] = await live.storage.list({ prefix: "alarm/", limit: 1 });
-  return first ? isoTime(decodeJson<AlarmRow>(first.value).due) : null;
 }
