@@ -1,7 +1,6 @@
 /** A backend of plain maps, for tests, and the model that every other backend must equal. Its world (clock, timers, chance) is deterministic unless another is given. */
 import type { AgentStorage, Batch, Row } from "../core/storage.ts";
 import type { Backend, Found, Owner } from "../core/backend.ts";
-import { FileError } from "../fs/error.ts";
 import {
   checkFind,
   checkKey,
