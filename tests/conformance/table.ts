@@ -4,10 +4,16 @@ import type { Finding } from "../../conformance/law.ts";
 /** A law that a subject keeps, breaks, or is not asked to keep. */
 type Mark = "✓" | "✗" | "–";
 
-/** Laws down, subjects across; both in the order in which they come. */
-export function table(findings: readonly Finding[]): string {
+/**
+ * Laws down, subjects across in the order in which they come.
+ * @param order ids of laws, as they are told; those that are not in it come last
+ */
+export function table(findings: readonly Finding[], order: readonly string[] = []): string {
   const subjects = [...new Set(findings.map(({ subject }) => subject))];
-  const laws = new Map(findings.map(({ id, name }) => [id, name]));
+  const place = (id: string) => order.includes(id) ? order.indexOf(id) : order.length;
+  const laws = new Map(
+    findings.toSorted((a, b) => place(a.id) - place(b.id)).map(({ id, name }) => [id, name]),
+  );
   const mark = (id: string, subject: string): Mark => {
     const found = findings.filter((f) => f.id === id && f.subject === subject);
     if (found.length === 0) return "–";

@@ -22,6 +22,11 @@ Deno.test("the table has a row a law and a column a subject", () => {
   );
 });
 
+Deno.test("laws stand in the order in which they are told, unknown ones last", () => {
+  const rows = table(FINDINGS, ["F1", "S2"]).split("\n");
+  assert.deepEqual(rows.map((row) => row.split(" ")[0]), ["law", "F1", "S2", "S1"]);
+});
+
 Deno.test("a subject that breaks a law on one of its tries has broken it", () => {
   const twice: Finding[] = [
     { id: "F1", name: "walks", subject: "memory", fault: "lost" },

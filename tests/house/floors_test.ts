@@ -7,6 +7,8 @@ import { files, type Graph, graph, urlsIn } from "./tree.ts";
 const DOORS = [
   "main.ts",
   "src/agentd.ts",
+  "conformance/memory.ts",
+  "conformance/mod.ts",
   "tests/bench",
   "tests/conformance/run.ts",
   "tests/house/lint.ts",

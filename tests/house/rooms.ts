@@ -39,7 +39,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/backends": { on: ["src/fs", "src/core"], packages: [], world: "none" },
   "src/agentd.ts": { on: BELOW_WIRING, packages: [], world: "web" },
   "src/cli": {
-    on: [...BELOW_WIRING, "src/agentd.ts"],
+    on: [...BELOW_WIRING, "src/agentd.ts", "deno.json"],
     packages: ["commander", "esbuild-wasm", "zod"],
     world: "deno",
   },
