@@ -37,7 +37,7 @@ export interface StreamPlace {
   readonly path: string;
   /** Adds one event; done when it is kept. */
   emit(): Promise<void>;
-  /** `gap`: lets the oldest event that is kept go. */
+  /** `gap`: lets the oldest event that is kept go, or a few of the oldest. */
   forget?(): Promise<void>;
 }
 

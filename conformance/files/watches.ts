@@ -2,7 +2,14 @@
 import type { FileHandle, FileService, OpenOptions } from "../../src/fs/file.ts";
 import { readBytes, writeText } from "../../src/fs/use.ts";
 import { holds, same } from "../expect.ts";
-import { type FileLaw, inScratch, streamOf, withHandle } from "./subject.ts";
+import {
+  type FileLaw,
+  type FileSubject,
+  inScratch,
+  streamOf,
+  type StreamPlace,
+  withHandle,
+} from "./subject.ts";
 
 interface Event {
   readonly type?: unknown;
@@ -53,10 +60,22 @@ async function isSettled(files: FileService, promise: Promise<unknown>): Promise
 }
 
 /** The last event's seq, which is there because one was emitted. */
-async function lastSeq(files: FileService, path: string): Promise<number> {
+async function lastSeq({ files }: FileSubject, { path, emit }: StreamPlace): Promise<number> {
   return await withHandle(files, path, "watch", async (handle) => {
+    await emit();
     return seqOf(await next(handle, "the last event"));
   }, { tail: 1 });
+}
+
+/** The seqs of the next so many events. */
+async function seqs(handle: FileHandle, count: number): Promise<number[]> {
+  const seqs: number[] = [];
+  while (seqs.length < count) seqs.push(seqOf(await next(handle, "an event that comes")));
+  return seqs;
+}
+
+function isNoGap(event: Event): boolean {
+  return event.type !== "gap";
 }
 
 function seqOf(event: Event): number {
@@ -64,19 +83,20 @@ function seqOf(event: Event): number {
   return event.seq as number;
 }
 
-/** Events up to and including that seq. */
+/** What a watch tells up to that seq. One more is emitted, so that a watch which leaves out the last comes to an end too. */
 async function upTo(
-  files: FileService,
-  path: string,
+  { files }: FileSubject,
+  { path, emit }: StreamPlace,
   last: number,
   options: OpenOptions,
 ): Promise<Event[]> {
   return await withHandle(files, path, "watch", async (handle) => {
+    await emit();
     const events: Event[] = [];
     while (events.length === 0 || seqOf(events.at(-1)!) < last) {
       events.push(await next(handle, "an event of the stream"));
     }
-    return events;
+    return events.filter((event) => seqOf(event) <= last);
   }, options);
 }
 
@@ -99,11 +119,11 @@ export const watchLaws: readonly FileLaw[] = [
       holds(!await isSettled(files, first), "a watch waits while nothing happens");
 
       await writeText(files, path, "v2");
-      same(eventOf(await first, "a read that waited").type, "modified", "what it waited for");
       await files.remove(path);
-      await follows(live, ["deleted"], "a watcher who waited", "modified");
       await writeText(files, path, "v3");
       await follows(late, ["modified", "deleted", "created"], "a watcher who reads late");
+      same(eventOf(await first, "a read that waited").type, "modified", "what it waited for");
+      await follows(live, ["deleted", "created"], "a watcher who waited", "modified");
 
       const waiting = late.read();
       abort.abort();
@@ -131,7 +151,8 @@ export const watchLaws: readonly FileLaw[] = [
       await writeText(files, path, "v2");
       same(await waiting, undefined, "a read that waits, when its handle is closed");
       await closed;
-      await follows(other, ["modified"], "the other watcher");
+      await files.remove(path);
+      await follows(other, ["modified", "deleted"], "the other watcher");
       await other.close();
     },
   },
@@ -168,29 +189,34 @@ export const watchLaws: readonly FileLaw[] = [
     needs: ["stream"],
     async test(subject) {
       const { files } = subject;
-      const { path, emit } = streamOf(subject);
+      const stream = streamOf(subject);
+      const { path, emit } = stream;
       for (let i = 0; i < 5; i++) await emit();
-      const last = await lastSeq(files, path);
-      const all = (await upTo(files, path, last, { after: 0 })).filter((e) => e.type !== "gap");
-      holds(all.length >= 5, "what was emitted is kept");
-      const seqs = all.map(seqOf);
-      same(seqs, [...new Set(seqs)].sort((a, b) => a - b), "seqs, growing");
-      for (const after of seqs.slice(-4, -1)) {
-        const rest = await upTo(files, path, last, { after });
-        same(rest.map(seqOf), seqs.filter((seq) => seq > after), `events behind ${after}`);
+      const last = await lastSeq(subject, stream);
+      const kept = (await upTo(subject, stream, last, { after: 0 })).filter(isNoGap).map(seqOf);
+      holds(kept.length >= 5, "what was emitted is kept");
+      same(kept, [...new Set(kept)].sort((a, b) => a - b), "seqs, growing");
+      for (const after of kept.slice(-4, -1)) {
+        const rest = await upTo(subject, stream, last, { after });
+        same(rest.map(seqOf), kept.filter((seq) => seq > after), `events behind ${after}`);
       }
-      same((await upTo(files, path, last, { tail: 3 })).map(seqOf), seqs.slice(-3), "a tail of 3");
 
       const live = await files.open(path, "watch");
-      const resumed = await files.open(path, "watch", { after: seqs.at(-2)! });
       await emit();
-      const newest = seqOf(await next(live, "an event that comes"));
-      holds(newest > last, "a watch without after begins with what comes");
-      await emit();
-      const got = [await next(resumed, "resumed"), await next(resumed, "resumed")].map(seqOf);
-      same(got, [last, newest], "kept and coming events, each once and in order");
-      holds(seqOf(await next(live, "the next event")) > newest, "the next event");
-      await Promise.all([live.close(), resumed.close()]);
+      const [newest] = await seqs(live, 1);
+      const before = (await upTo(subject, stream, newest!, { after: 0 })).map(seqOf);
+      same(before.at(-1), newest, "a watch without after begins with what comes");
+      holds(newest! > last, "an event that comes has a greater seq");
+
+      const [first] = await seqs(live, 1);
+      const tail = await files.open(path, "watch", { tail: 3 });
+      const resumed = await files.open(path, "watch", { after: newest! });
+      for (let i = 0; i < 4; i++) await emit();
+      same(await seqs(tail, 3), [...before.slice(-2), first], "a tail of 3");
+      const coming = [first, ...await seqs(live, 4)];
+      same(await seqs(resumed, 4), coming.slice(0, 4), "kept and coming events, resumed");
+      same(await seqs(tail, 4), coming.slice(1), "events behind a tail");
+      await Promise.all([live.close(), tail.close(), resumed.close()]);
     },
   },
   {
@@ -216,21 +242,24 @@ export const watchLaws: readonly FileLaw[] = [
       "a watcher who asks for events that are gone is first told which, as gap { seq, from, to }",
     needs: ["stream", "gap"],
     async test(subject) {
-      const { files } = subject;
-      const { path, emit, forget } = streamOf(subject);
+      const stream = streamOf(subject);
+      const { emit, forget } = stream;
       holds(forget, "the subject lets events go");
       for (let i = 0; i < 4; i++) await emit();
-      const last = await lastSeq(files, path);
-      const all = await upTo(files, path, last, { after: 0 });
-      const first = seqOf(all.find((event) => event.type !== "gap")!);
+      const last = await lastSeq(subject, stream);
+      const all = (await upTo(subject, stream, last, { after: 0 })).filter(isNoGap).map(seqOf);
+      const first = all[0]!;
       await forget();
       await forget();
-      const [gap, ...rest] = await upTo(files, path, last, { after: first - 1 });
-      same([gap?.type, gap?.from, gap?.to], ["gap", first, first + 1], "the first event");
-      same(gap?.seq, first + 1, "the seq behind which a watch goes on after the gap");
-      same(rest.map(seqOf), [first + 2, first + 3], "the events behind the gap");
-      const kept = await upTo(files, path, last, { after: first + 1 });
-      same(kept.map(seqOf), [first + 2, first + 3], "events behind a seq whose next is kept");
+      const [gap, ...rest] = await upTo(subject, stream, last, { after: first - 1 });
+      const kept = rest.map(seqOf);
+      holds(kept.length > 0 && kept.length <= all.length - 2, "events are gone, not all of them");
+      same(kept, all.slice(-kept.length), "the events behind the gap");
+      const to = kept[0]! - 1;
+      same([gap?.type, gap?.from, gap?.to], ["gap", first, to], "the first event");
+      same(gap?.seq, to, "the seq behind which a watch goes on after the gap");
+      const behind = await upTo(subject, stream, last, { after: to });
+      same(behind.map(seqOf), kept, "events behind a seq whose next is kept");
     },
   },
 ];

@@ -197,7 +197,11 @@ export const accessLaws: readonly Law<NamespaceSubject>[] = [
         const files = namespace(table.mounts, table.changed);
         const watch = await files.open("/a/f", "watch");
         const waiting = watch.read();
+        let told = false;
+        waiting.catch(() => told = true);
         table.set(...now);
+        for (let turn = 0; turn < 20 && !told; turn++) await service.stat("/f");
+        holds(told, `a read that waits is told before the next event, ${what}`);
         await writeText(service, "/f", "v2");
         await refuses(code, () => waiting, `a read that waits, ${what}`);
         await refuses(code, () => watch.read(), `a read after that, ${what}`);

@@ -78,6 +78,11 @@ export const lookLaws: readonly Law<NamespaceSubject>[] = [
       await refuses("is_directory", () => files.open("/b/c", "read"), "open of it");
       await refuses("not_found", () => files.list("/b/x"), "list beside the way");
       same(await readText(files, "/m"), "one", "a mount over an own entry");
+      const bare = namespace(() => [{ path: "/x/y/z", service: one }]);
+      for (const [path, below] of [["/", "x"], ["/x", "y"], ["/x/y", "z"]] as const) {
+        same((await bare.stat(path)).dir, true, `stat of ${path}, on the way to a mount`);
+        same(await namesIn(bare, path), [below], `list of ${path}, on the way to a mount`);
+      }
     },
   },
   {

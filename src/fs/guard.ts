@@ -59,8 +59,10 @@ export async function guarded(guard: Guarded): Promise<FileHandle> {
       if (closing) throw refusal("invalid_request", "the handle is closed");
       look();
       const done = await held.during(run);
-      if (done !== ENDED) return done;
-      return refuse();
+      // What came in while it waited is not for who may no longer have it.
+      look();
+      if (done === ENDED || taken) return refuse();
+      return done;
     } catch (error) {
       if (taken) told = true;
       throw retold(taken ?? error, op, path);
