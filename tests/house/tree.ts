@@ -25,6 +25,7 @@ export function text(file: string): Promise<string> {
 
 export interface Ran {
   readonly ok: boolean;
+  readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -44,9 +45,9 @@ export async function deno(args: readonly string[], stdin?: string): Promise<Ran
     await writer.write(new TextEncoder().encode(stdin));
     await writer.close();
   }
-  const { success, stdout, stderr } = await child.output();
+  const { success, code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
-  return { ok: success, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  return { ok: success, code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
 /** Which file imports which: files by their path from the top, packages as `npm:zod`, built-ins as `node:fs`. */

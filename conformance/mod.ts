@@ -1,0 +1,32 @@
+/** The register of the laws: every list, in the order in which it is told. Who keeps them is said where the subjects are made. */
+import { fileLaws } from "./files.ts";
+import { namespaceLaws } from "./namespace.ts";
+import { storageLaws } from "./storage.ts";
+
+/** A list as people read it; how it is tried is in `trial.ts`. */
+export interface LawList {
+  readonly title: string;
+  /** What the list is of, in a sentence. */
+  readonly about: string;
+  readonly laws: readonly { readonly id: string; readonly name: string; readonly says: string }[];
+}
+
+export const LISTS: readonly LawList[] = [
+  {
+    title: "S: storage",
+    about:
+      "What every backend keeps of the rows of its owners, so that the core need not know which one carries it.",
+    laws: storageLaws,
+  },
+  {
+    title: "F: files",
+    about:
+      "What every `FileService` keeps, be it a service, a namespace, a subtree, or a client at the other end of a wire. A subject is asked only for what it has.",
+    laws: fileLaws,
+  },
+  {
+    title: "M: namespaces",
+    about: "What a namespace keeps: who serves a path, who may, from when and until when.",
+    laws: namespaceLaws,
+  },
+];

@@ -1,0 +1,14 @@
+/** Who is tried on this machine, and by which laws. */
+import { fileLawsFor } from "../../conformance/files.ts";
+import { namespaces } from "../../conformance/memory.ts";
+import { namespaceLaws } from "../../conformance/namespace.ts";
+import { storageLaws } from "../../conformance/storage.ts";
+import { type Trial, trials } from "../../conformance/trial.ts";
+import { fileSubjects } from "./file_subjects.ts";
+import { storageSubjects } from "./storage_subjects.ts";
+
+export const TRIALS: readonly Trial[] = [
+  ...trials(storageLaws, storageSubjects),
+  ...fileSubjects.flatMap(([subject, features]) => trials(fileLawsFor(features), [subject])),
+  ...trials(namespaceLaws, [namespaces]),
+];
