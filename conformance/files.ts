@@ -4,6 +4,7 @@ import { changeLaws } from "./files/changes.ts";
 import { handleLaws } from "./files/handles.ts";
 import { nameLaws } from "./files/names.ts";
 import type { Feature, FileLaw } from "./files/subject.ts";
+import { versionLaws } from "./files/versions.ts";
 import { watchLaws } from "./files/watches.ts";
 
 export type {
@@ -18,6 +19,7 @@ export type {
 export const fileLaws: readonly FileLaw[] = [
   ...nameLaws,
   ...changeLaws,
+  ...versionLaws,
   ...handleLaws,
   ...watchLaws,
   ...callLaws,

@@ -1,10 +1,8 @@
 /** Laws of files that can be written: what a write is, when it counts, and when it does not. */
-import { hasCode } from "../../src/fs/error.ts";
-import { type FileService, MATCH_ANY, MATCH_NONE } from "../../src/fs/file.ts";
+import type { FileService } from "../../src/fs/file.ts";
 import {
   appendBytes,
   appendText,
-  exists,
   readBytes,
   readText,
   walk,
@@ -12,55 +10,13 @@ import {
   writeText,
 } from "../../src/fs/use.ts";
 import { holds, refuses, same } from "../expect.ts";
-import { faultOf, type FileLaw, type FileSubject, inScratch, pattern, utf8 } from "./subject.ts";
-
-async function versionOf(files: FileService, path: string): Promise<string> {
-  const { version } = await files.stat(path);
-  holds(version, `${path} has a version`);
-  return version;
-}
+import { faultOf, type FileLaw, inScratch, isAbsent, pattern, sameBytes, utf8 } from "./subject.ts";
 
 /** Opened, written and left before its close. */
 async function begun(files: FileService, path: string, text: string, signal?: AbortSignal) {
   const handle = await files.open(path, "write", signal ? { signal } : {});
   await handle.write(utf8(text));
   return handle;
-}
-
-/** Nothing of `path` may be seen, by any verb. */
-async function isAbsent(subject: FileSubject, name: string, when: string): Promise<void> {
-  const { files } = subject;
-  const path = inScratch(subject, name);
-  await refuses("not_found", () => files.stat(path), `stat ${when}`);
-  await refuses("not_found", () => files.open(path, "read"), `open to read ${when}`);
-  await refuses("not_found", () => files.remove(path), `remove ${when}`);
-  const names = await exists(files, inScratch(subject))
-    ? (await files.list(inScratch(subject))).map((e) => e.name)
-    : [];
-  holds(!names.includes(name), `it is not listed ${when}`);
-}
-
-async function keepsMatch(
-  subject: FileSubject,
-  change: (path: string, match: string) => Promise<void>,
-): Promise<void> {
-  const { files } = subject;
-  const path = inScratch(subject, "guarded");
-  const absent = inScratch(subject, "absent");
-  await writeText(files, path, "one");
-  const old = await versionOf(files, path);
-  await writeText(files, path, "two");
-  for (const match of [old, MATCH_NONE, "no such version"]) {
-    await refuses("precondition_failed", () => change(path, match), `match ${match}`);
-  }
-  same(await readText(files, path), "two", "content after refused changes");
-  await change(path, await versionOf(files, path));
-  for (const match of [MATCH_ANY, old]) {
-    const error = await faultOf(() => change(absent, match));
-    const told = hasCode(error, "precondition_failed") || hasCode(error, "not_found");
-    holds(told, `match ${match} on what is absent is refused: ${String(error)}`);
-  }
-  holds(!await exists(files, absent), "a refused change makes nothing");
 }
 
 export const changeLaws: readonly FileLaw[] = [
@@ -75,7 +31,7 @@ export const changeLaws: readonly FileLaw[] = [
       const path = inScratch(subject, "bytes");
       for (const size of [300_000, 256, 1, 0]) {
         await writeBytes(files, path, pattern(size));
-        same(await readBytes(files, path), pattern(size), `${size} bytes in one chunk`);
+        sameBytes(await readBytes(files, path), pattern(size), `${size} bytes in one chunk`);
       }
       const handle = await files.open(path, "write");
       for (const chunk of ["a", "", "bc", "d"]) await handle.write(utf8(chunk));
@@ -266,81 +222,6 @@ export const changeLaws: readonly FileLaw[] = [
   },
   {
     id: "F18",
-    name: "versions_change_with_content",
-    says: "stat tells size, time and a version; the version is another after every change, and " +
-      "after the file has gone and come again",
-    needs: ["scratch", "versions"],
-    async test(subject) {
-      const { files } = subject;
-      const path = inScratch(subject, "versioned");
-      const seen = new Set<string>();
-      for (const text of ["a", "bb", "a"]) {
-        await writeText(files, path, text);
-        const { size, modified } = await files.stat(path);
-        same(size, text.length, "size in stat");
-        holds(Number.isSafeInteger(modified) && modified! >= 0, "time in stat");
-        const entry = (await files.list(inScratch(subject))).find((e) => e.name === "versioned");
-        same([entry?.size, entry?.modified], [size, modified], "size and time in the listing");
-        seen.add(await versionOf(files, path));
-        same(await versionOf(files, path), [...seen].at(-1), "version without a change");
-      }
-      await files.remove(path);
-      await writeText(files, path, "a");
-      seen.add(await versionOf(files, path));
-      same(seen.size, 4, "different versions");
-    },
-  },
-  {
-    id: "F19",
-    name: "match_guards_a_write",
-    says: "a write counts only if the file still has the version it names, *none* or *any*; else " +
-      "precondition_failed, and nothing changed",
-    needs: ["scratch", "versions"],
-    async test(subject) {
-      const { files } = subject;
-      await keepsMatch(subject, (path, match) => writeText(files, path, "new", { match }));
-      const fresh = inScratch(subject, "fresh");
-      await writeText(files, fresh, "made", { match: MATCH_NONE });
-      await writeText(files, fresh, "kept", { match: MATCH_ANY });
-      same(await readText(files, fresh), "kept", "content after matching writes");
-    },
-  },
-  {
-    id: "F20",
-    name: "match_is_checked_in_the_commit",
-    says: "of two writers who opened on the same version, or on none, the one who closes first " +
-      "wins and the other is told precondition_failed",
-    needs: ["scratch", "versions"],
-    async test(subject) {
-      const { files } = subject;
-      const path = inScratch(subject, "raced");
-      for (const round of ["made", "changed"]) {
-        const match = round === "made" ? MATCH_NONE : await versionOf(files, path);
-        const first = await files.open(path, "write", { match });
-        const second = await files.open(path, "write", { match });
-        await first.write(utf8(`${round} by the first`));
-        await second.write(utf8(`${round} by the second`));
-        await second.close();
-        await refuses("precondition_failed", () => first.close(), `the later close, ${round}`);
-        same(await readText(files, path), `${round} by the second`, "who has won");
-      }
-    },
-  },
-  {
-    id: "F21",
-    name: "match_guards_append_and_remove",
-    says: "match holds for an append and a removal as for a write",
-    needs: ["scratch", "versions", "append"],
-    async test(subject) {
-      const { files } = subject;
-      await keepsMatch(subject, (path, match) => appendText(files, path, "+", { match }));
-      await files.remove(inScratch(subject, "guarded"));
-      await keepsMatch(subject, (path, match) => files.remove(path, { match }));
-      await isAbsent(subject, "guarded", "after a matching removal");
-    },
-  },
-  {
-    id: "F22",
     name: "directories_come_with_what_is_written",
     says: "writing a/b/c makes a and a/b; a directory is not written or read, a file has nothing " +
       "below it",
@@ -367,7 +248,7 @@ export const changeLaws: readonly FileLaw[] = [
     },
   },
   {
-    id: "F23",
+    id: "F19",
     name: "what_is_removed_is_gone",
     says:
       "what was removed is not_found to every verb and a second removal; nothing that is in a " +

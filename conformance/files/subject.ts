@@ -1,6 +1,7 @@
 /** What the laws of files need of whoever keeps them: files, and a few places in them where something may be tried. */
 import type { FileHandle, FileService, Mode, OpenOptions } from "../../src/fs/file.ts";
-import { holds } from "../expect.ts";
+import { exists } from "../../src/fs/use.ts";
+import { holds, refuses, same } from "../expect.ts";
 import type { Law } from "../law.ts";
 
 /**
@@ -109,4 +110,24 @@ export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 /** Every byte, over and over. */
 export function pattern(length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 255);
+}
+
+/** Nothing of `path` may be seen, by any verb. */
+export async function isAbsent(subject: FileSubject, name: string, when: string): Promise<void> {
+  const { files } = subject;
+  const path = inScratch(subject, name);
+  await refuses("not_found", () => files.stat(path), `stat ${when}`);
+  await refuses("not_found", () => files.open(path, "read"), `open to read ${when}`);
+  await refuses("not_found", () => files.remove(path), `remove ${when}`);
+  const names = await exists(files, inScratch(subject))
+    ? (await files.list(inScratch(subject))).map((e) => e.name)
+    : [];
+  holds(!names.includes(name), `it is not listed ${when}`);
+}
+
+/** As `same`, for many bytes. */
+export function sameBytes(got: Uint8Array, want: Uint8Array, what: string): void {
+  same(got.length, want.length, `length of ${what}`);
+  const at = got.findIndex((byte, i) => byte !== want[i]);
+  holds(at < 0, `${what}: byte ${at} is ${got[at]}, want ${want[at]}`);
 }
