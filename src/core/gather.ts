@@ -21,6 +21,8 @@ export const MAX_SENDS = 10_000;
 export const MAX_ALARMS = 1_000;
 const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 const MAX_LOG_LINES = 1_000;
+/** Why a tick's signal is aborted when it has ended as it should; made once, since to make an error costs its stack. */
+const OVER = new FileError("not_ready", "use", "tick", { detail: "this tick is over" });
 
 /** Opens a try. `outbox` and `send` numbers are given from the agent's turn, so that the same try gives the same ones. */
 export function beginEffects(live: Live, frame: TickFrame): Effects {
@@ -43,7 +45,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
     firstMark: live.turn.marks,
     end() {
       over = true;
-      abort.abort();
+      abort.abort(OVER);
     },
     get over() {
       return over;

@@ -28,9 +28,10 @@ export function lifeWithin(outer?: AbortSignal): Life {
   const controller = new AbortController();
   const end = () => {
     outer?.removeEventListener("abort", end);
-    controller.abort();
+    // A reason of its own: without one each abort would make an exception, stack and all.
+    controller.abort(ENDED);
   };
-  if (outer?.aborted) controller.abort();
+  if (outer?.aborted) controller.abort(ENDED);
   else outer?.addEventListener("abort", end);
   return {
     signal: controller.signal,

@@ -57,6 +57,15 @@ function mountNames(path: string): string[] {
 
 /** @throws FileError for a path that cannot be mounted, `already_exists` for two mounts on one path */
 export function tableOf(mounts: readonly Mount[]): Table {
+  let table = tables.get(mounts);
+  if (!table) tables.set(mounts, table = makeTable(mounts));
+  return table;
+}
+
+/** A list of mounts is never changed, only replaced, so its table is made once. */
+const tables = new WeakMap<readonly Mount[], Table>();
+
+function makeTable(mounts: readonly Mount[]): Table {
   const points = mounts.map((mount) => ({ mount, names: mountNames(mount.path) }));
   points.sort((a, b) => b.names.length - a.names.length);
   const paths = new Set<string>();

@@ -8,6 +8,12 @@ export const MAX_SEGMENT_BYTES = 255;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const encoder = new TextEncoder();
 
+/** Is the text longer in UTF-8? Most are so short that they need not be encoded to tell. */
+function longerThan(text: string, bytes: number): boolean {
+  if (text.length * 3 <= bytes) return false;
+  return text.length > bytes || encoder.encode(text).length > bytes;
+}
+
 /** Why `name` cannot be a segment, or undefined if it can. */
 export function segmentFault(name: string): string | undefined {
   if (name === "") return "empty segment";
@@ -15,7 +21,7 @@ export function segmentFault(name: string): string | undefined {
   if (name.includes("/")) return 'a name has no "/"';
   if (CONTROL.test(name)) return "control character";
   if (!name.isWellFormed()) return "not well-formed Unicode";
-  if (name.length > MAX_SEGMENT_BYTES || encoder.encode(name).length > MAX_SEGMENT_BYTES) {
+  if (longerThan(name, MAX_SEGMENT_BYTES)) {
     return `a segment has at most ${MAX_SEGMENT_BYTES} bytes`;
   }
 }
@@ -28,7 +34,7 @@ export function segments(path: string, op = "open"): string[] {
   const refuse = (detail: string) =>
     new FileError("invalid_path", op, String(path).slice(0, 200), { detail });
   if (typeof path !== "string" || !path.startsWith("/")) throw refuse('a path starts with "/"');
-  if (path.length > MAX_PATH_BYTES || encoder.encode(path).length > MAX_PATH_BYTES) {
+  if (longerThan(path, MAX_PATH_BYTES)) {
     throw refuse(`a path has at most ${MAX_PATH_BYTES} bytes`);
   }
   if (path === "/") return [];
