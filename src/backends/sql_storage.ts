@@ -34,17 +34,22 @@ const ADD_OWNER = "INSERT INTO owners (name) VALUES (?) RETURNING id";
 /** An owner that was named once may have no rows any more. */
 const LIST_OWNERS = `SELECT name FROM owners WHERE name > ? AND (
     EXISTS (SELECT 1 FROM rows WHERE owner = id) OR
-    EXISTS (SELECT 1 FROM families JOIN work ON family = prefix WHERE owner = name) OR
-    EXISTS (SELECT 1 FROM families JOIN due ON family = prefix WHERE owner = name)
+    ${
+  FOUND_PLACES.map(({ table, family }) =>
+    `EXISTS (
+      SELECT 1 FROM ${table} WHERE family = '${family}' AND owner = name)`
+  ).join(" OR ")
+}
   ) ORDER BY name LIMIT ?`;
 /** Leaps from owner to owner, however many rows each has. */
 const FIND_BY_OWNER = `WITH RECURSIVE leap (owner) AS (
-    SELECT min(owner) FROM work WHERE family = ?1 AND owner > ?2
+    SELECT (SELECT owner FROM work WHERE family = ?1 AND owner > ?2 ORDER BY owner LIMIT 1)
     UNION ALL
-    SELECT (SELECT min(owner) FROM work WHERE family = ?1 AND owner > leap.owner)
+    SELECT (SELECT owner FROM work WHERE family = ?1 AND owner > leap.owner ORDER BY owner LIMIT 1)
     FROM leap WHERE leap.owner IS NOT NULL
   ), first (owner, key) AS (
-    SELECT owner, (SELECT min(key) FROM work WHERE family = ?1 AND owner = leap.owner)
+    SELECT owner,
+      (SELECT key FROM work WHERE family = ?1 AND owner = leap.owner ORDER BY key LIMIT 1)
     FROM leap WHERE owner IS NOT NULL
   ) SELECT owner, key FROM first WHERE key <= ?3 LIMIT ?4`;
 const FIND_BY_TIME = `SELECT owner, key FROM due

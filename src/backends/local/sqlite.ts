@@ -176,7 +176,7 @@ function configure(db: DatabaseSync, path: string, isNew: boolean): void {
 type ArrayStatement = StatementSync & { setReturnArrays(enabled: boolean): void };
 
 /** Statements are prepared once for each text. */
-function sqlitePort(db: DatabaseSync, path: string): SqlPort {
+export function sqlitePort(db: DatabaseSync, path: string): SqlPort {
   const prepared = new Map<string, { statement: StatementSync; answers: boolean }>();
 
   function statementOf(sql: string) {
