@@ -101,8 +101,7 @@ export function makeController(deps: ControllerDeps): Controller {
     afterTick(live, word) {
       const run = async () => {
         if (word === "hibernate") {
-          // The tick that wished it is still ending: its last steps come first.
-          while (live.inTick) await Promise.resolve();
+          await live.running;
           await deps.sleep(live);
         } else await perform(live, word, live.id);
       };

@@ -19,6 +19,7 @@ import {
 import { type AgentId, agentId, isoTime } from "./id.ts";
 import { runTick } from "./tick.ts";
 import { STOPPED, type TickDeps } from "./try.ts";
+import { deploy } from "./deploy.ts";
 import { makeController } from "./control.ts";
 import { statusOfAgent } from "./status.ts";
 import { encodeJson, encodeText } from "./code.ts";
@@ -100,6 +101,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     services,
     signer,
     control: controller.perform,
+    deploy: deployTo,
     status: statusOf,
   };
   const due = makeDue(backend, {
@@ -170,11 +172,17 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     return {
       get due() {
         return !live.closed && !live.ending && !making.has(live.id) &&
-          live.phase.phase === "active" && live.inbox.queue.ready && !sleeping.has(live);
+          live.phase.phase === "active" && live.inbox.queue.ready && !sleeping.has(live) &&
+          !live.deploying;
       },
       async tick() {
-        await runTick(live, tickDeps);
-        watchIdle(live);
+        live.running = runTick(live, tickDeps);
+        try {
+          await live.running;
+        } finally {
+          live.running = undefined;
+          watchIdle(live);
+        }
       },
     };
   }
@@ -193,7 +201,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   function busy(live: Live): boolean {
     return live.phase.phase === "active" && live.inbox.queue.size > 0 || live.sends.pending > 0 ||
-      making.has(live.id);
+      making.has(live.id) || live.deploying;
   }
   function watched(live: Live): boolean {
     return live.changes.listeners + live.trace.listeners + live.outbox.listeners +
@@ -246,6 +254,29 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     } catch (error) {
       if (hasCode(error, "not_found")) return undefined;
       throw error;
+    }
+  }
+
+  /** One deploy at a time, and no tick meanwhile. */
+  async function deployTo(live: Live, code: string, by: string, digest?: string) {
+    if (live.deploying) {
+      throw new FileError("conflict", "deploy", `/agents/${live.id}`, {
+        detail: "another deploy of this agent is running; try again when it has ended",
+      });
+    }
+    live.deploying = true;
+    try {
+      await quiet(live);
+      return await deploy(live, code, by, options.host, digest);
+    } finally {
+      live.deploying = false;
+      ready(live);
+    }
+  }
+  /** Resolves when no tick or hook of the agent runs. */
+  async function quiet(live: Live): Promise<void> {
+    while (live.running || sleeping.has(live)) {
+      await (sleeping.get(live) ?? live.running)?.catch(() => {});
     }
   }
 
@@ -331,9 +362,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       const live = await reach(id);
       const work = (async () => {
         live.ending = true;
-        while (live.inTick || sleeping.has(live)) {
-          await (sleeping.get(live) ?? ended(live));
-        }
+        await quiet(live);
         await terminateAgent(live, lifecycle);
       })();
       making.set(id, work);
@@ -416,14 +445,6 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   async function countAgents(): Promise<number> {
     return (await registry.list({ prefix: registryKey.agent("") })).length;
-  }
-  /** Resolves when the tick that runs has ended. */
-  async function ended(live: Live): Promise<void> {
-    const abort = new AbortController();
-    for await (const _ of live.finished.listen(abort.signal)) {
-      abort.abort();
-      return;
-    }
   }
   return runtime;
 }

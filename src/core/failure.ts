@@ -10,7 +10,8 @@ import { causeOf, type Trigger } from "./trigger.ts";
 import { commitTurn } from "./turn.ts";
 import { encodeJson, encodeText } from "./code.ts";
 import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
-import { isoTime, type TickId, uuidv7 } from "./id.ts";
+import { isoTime } from "./id.ts";
+import { newTickId } from "./frame.ts";
 import { key } from "./keys.ts";
 import { MAX_FAILED } from "./dead.ts";
 import { trajectoryRecord } from "./trajectory.ts";
@@ -191,9 +192,4 @@ export async function expire(live: Live, entry: Waiting): Promise<void> {
     final: true,
     pending: false,
   });
-}
-
-/** A new `tick_` id. */
-export function newTickId(live: Live): TickId {
-  return `tick_${uuidv7(live.backend.now(), live.backend.random(10))}` as TickId;
 }

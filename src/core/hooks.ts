@@ -1,9 +1,12 @@
 /** Runs an agent's hooks in its host, on the effects of a try. */
-import type { AgentHost, AgentInstance, Hook, HookResult } from "./host.ts";
+import { FileError } from "../fs/error.ts";
+import type { AgentCode, AgentHost, AgentInstance, Hook, HookResult } from "./host.ts";
 import type { Effects } from "./effects.ts";
 import type { Live } from "./live.ts";
 import type { Trigger } from "./trigger.ts";
 import { failureOf } from "./result.ts";
+import { key } from "./keys.ts";
+import { readLarge } from "./blob.ts";
 
 /** How long `onError` may take. */
 const ON_ERROR_MS = 5_000;
@@ -41,12 +44,23 @@ export async function runTrigger(
 /** Loads the agent's code if it is not loaded. */
 export async function wake(live: Live, host: AgentHost): Promise<AgentInstance> {
   if (live.instance?.alive) return live.instance;
-  live.instance = await host.start(
-    { kind: "builtin", name: live.record.agent.name },
-    live.record.limits,
-  );
+  live.instance = await host.start(codeOf(live), live.record.limits);
   live.justWoken = true;
   return live.instance;
+}
+
+function codeOf(live: Live): AgentCode {
+  const { agent, code_digest } = live.record;
+  if (agent.kind === "builtin") return agent;
+  return {
+    kind: "module",
+    digest: code_digest,
+    async source() {
+      const source = await readLarge(live.storage, key.code);
+      if (source) return source;
+      throw new FileError("corrupt", "load", code_digest, { detail: "the agent's code is gone" });
+    },
+  };
 }
 
 /** After a failed try nothing of the instance is trusted. */
@@ -64,8 +78,21 @@ export async function runHook(
   state: string | undefined,
   trigger?: Trigger,
 ): Promise<HookResult> {
+  return await runHookOf(live.instance!, live, effects, hook, state, trigger);
+}
+
+/** The same for an instance that is not, or not yet, the agent's own. */
+export async function runHookOf(
+  instance: AgentInstance,
+  live: Live,
+  effects: Effects,
+  hook: Hook,
+  state: string | undefined,
+  trigger?: Trigger,
+  from?: number,
+): Promise<HookResult> {
   const { frame } = effects;
-  return await live.instance!.run({
+  return await instance.run({
     hook,
     agent: { id: live.id, name: live.record.name, config: live.record.config },
     tick: {
@@ -76,6 +103,7 @@ export async function runHook(
     },
     state,
     ...(trigger ? { trigger } : {}),
+    ...(from === undefined ? {} : { from }),
     limits: live.record.limits,
   }, effects.port);
 }

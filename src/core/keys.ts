@@ -56,6 +56,8 @@ export const key = {
   agent: "agent",
   /** Phase: `{ phase, since, error? }`. */
   phase: "phase",
+  /** The bundled module of an agent that is not built in. */
+  code: "code",
   /** Its state, JSON. Larger than a value: a blob head. */
   state: "state",
   /** Turn: what each tick changes: counts and the last tick's summary. */

@@ -10,13 +10,15 @@ import type { TickDeps } from "./try.ts";
 import { commitHook } from "./commit.ts";
 import { runHook, wake } from "./hooks.ts";
 import { checkedMounts } from "./mounts.ts";
-import { newTickId } from "./failure.ts";
+import { hookFrame } from "./frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
 import type { Effects } from "./effects.ts";
 import { beginEffects } from "./gather.ts";
 import { checkedLimits } from "./limits.ts";
-import { decodeJson, digest, encodeJson } from "./code.ts";
-import { type AgentId, type EnvelopeId, isoTime, type Timestamp, uuidv4 } from "./id.ts";
+import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
+import { type AgentId, isoTime, type Timestamp, uuidv4 } from "./id.ts";
+import { largeRows } from "./blob.ts";
+import { moduleDigest } from "./deploy.ts";
 import { key, REGISTRY, registryKey } from "./keys.ts";
 import type { Trigger } from "./trigger.ts";
 
@@ -89,6 +91,9 @@ export async function createAgent(
       put: [
         { key: key.agent, value: encodeJson({ ...record, pubkey }) },
         { key: key.phase, value: encodeJson(phase) },
+        ...(typeof request.agent === "string"
+          ? []
+          : largeRows(key.code, encodeText(request.agent.code), () => uuidv4(backend.random(16)))),
         ...goalRows(request.goals ?? [], record.created_at),
       ],
     });
@@ -99,7 +104,7 @@ export async function createAgent(
       remove: [registryKey.open(id)],
       put: [{ key: registryKey.agent(id), value: encodeJson(row) }],
     });
-    live.trace.add({ type: "lifecycle", state: "created", agent: record.agent.name });
+    live.trace.add({ type: "lifecycle", state: "created", code_digest: record.code_digest });
     return live;
   } catch (error) {
     await undo(id, deps);
@@ -108,12 +113,7 @@ export async function createAgent(
 }
 
 function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): AgentRecord {
-  if (typeof request.agent !== "string") {
-    throw new FileError("not_supported", "create", `/agents/${id}`, {
-      detail: `agents are made from built-ins by name: ${[...deps.builtins].join(", ")}`,
-    });
-  }
-  if (!deps.builtins.has(request.agent)) {
+  if (typeof request.agent === "string" && !deps.builtins.has(request.agent)) {
     throw new FileError("not_found", "create", `/agents/${id}`, {
       detail: `there is no built-in agent ${JSON.stringify(request.agent)}; there are ${
         [...deps.builtins].join(", ")
@@ -132,13 +132,19 @@ function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): Ag
     birth: uuidv4(deps.backend.random(16)),
     created_at: deps.backend.now(),
     pubkey: "",
-    agent: { kind: "builtin", name: request.agent },
-    code_digest: digest(`builtin:${request.agent}`),
+    ...codeFields(request.agent),
     config: request.config ?? {},
     limits,
     mounts: checkedMounts(deps.services, request.mounts ?? {}),
     request: requestDigest(request),
   };
+}
+
+function codeFields(agent: CreateRequest["agent"]): Pick<AgentRecord, "agent" | "code_digest"> {
+  if (typeof agent === "string") {
+    return { agent: { kind: "builtin", name: agent }, code_digest: digest(`builtin:${agent}`) };
+  }
+  return { agent: { kind: "module" }, code_digest: moduleDigest(agent.code, agent.digest) };
 }
 
 function goalRows(goals: readonly string[], now: number) {
@@ -173,18 +179,6 @@ async function begin(live: Live, deps: LifecycleDeps): Promise<void> {
     effects.end();
     live.effects = undefined;
   }
-}
-
-/** The frame of a hook that no envelope caused. */
-function hookFrame(live: Live, what: string) {
-  const tickId = newTickId(live);
-  return {
-    tickId,
-    envelopeId: tickId as unknown as EnvelopeId,
-    attempt: 1,
-    now: live.backend.now(),
-    source: { kind: "system" as const, reason: what },
-  };
 }
 
 /** How the trajectory names what caused a hook. */

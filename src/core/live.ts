@@ -60,6 +60,10 @@ export interface Live {
   instance: AgentInstance | undefined;
   /** The instance has not ticked yet. */
   justWoken: boolean;
+  /** The tick that runs now, to its last step. */
+  running: Promise<void> | undefined;
+  /** New code is coming: no tick begins. */
+  deploying: boolean;
   /** The try that runs now. */
   effects: Effects | undefined;
   inTick: Waiting | undefined;
@@ -161,6 +165,8 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     agentFiles: undefined as unknown as FileService,
     instance: undefined,
     justWoken: false,
+    running: undefined,
+    deploying: false,
     effects: undefined,
     inTick: undefined,
     finished: announcer<Finished>(),

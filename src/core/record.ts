@@ -12,8 +12,8 @@ export interface AgentRecord {
   readonly birth: string;
   readonly created_at: number;
   readonly pubkey: string;
-  readonly agent: { readonly kind: "builtin"; readonly name: string };
-  /** SHA-256 of the code, or of `builtin:<name>`. */
+  readonly agent: { readonly kind: "builtin"; readonly name: string } | { readonly kind: "module" };
+  /** SHA-256 of the module, which stands in row `code`, or of `builtin:<name>`. */
   readonly code_digest: string;
   readonly config: Json;
   readonly limits: Limits;

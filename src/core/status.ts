@@ -12,7 +12,7 @@ export async function statusOfAgent(live: Live, making: boolean): Promise<AgentS
   return {
     id: record.id,
     name: record.name,
-    agent: record.agent.name,
+    agent: record.agent.kind === "builtin" ? record.agent.name : "module",
     state: stateOf(live, making),
     pubkey: record.pubkey,
     code_digest: record.code_digest,

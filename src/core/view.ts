@@ -164,6 +164,11 @@ export interface AgentView {
   readonly trace: Stream;
   readonly outbox: Stream;
   readonly trajectory: Stream;
+  /** The bundled module; undefined for a built-in agent. */
+  code(): Promise<Uint8Array | undefined>;
+  codeDigest(): string;
+  /** Takes the turn after the running tick. The old code stays where it fails. */
+  deploy(code: string, digest?: string): Promise<{ code_digest: string; version: number }>;
   overflow(): Promise<OverflowPolicy>;
   setOverflow(policy: OverflowPolicy): Promise<void>;
   mounts(): Promise<readonly MountRow[]>;

@@ -11,6 +11,8 @@ import type { Principal } from "./runtime.ts";
 import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows } from "./access.ts";
+import type { Deployed } from "./deploy.ts";
+import { readLarge } from "./blob.ts";
 import { deadView } from "./dead_view.ts";
 import { encodeJson } from "./code.ts";
 import type { EnvelopeId } from "./id.ts";
@@ -28,6 +30,8 @@ export interface ViewDeps {
     invoker: string,
     signal?: AbortSignal,
   ) => Promise<TickResult | undefined>;
+  /** Takes the agent's turn and gives it new code. */
+  readonly deploy: (live: Live, code: string, by: string, digest?: string) => Promise<Deployed>;
   readonly status: (live: Live) => Promise<AgentStatus>;
 }
 
@@ -156,6 +160,9 @@ function makeView(
       tick().after.push(word);
     },
     deadLetters: deadView(live),
+    code: async () => await readLarge(live.storage, key.code),
+    codeDigest: () => live.record.code_digest,
+    deploy: (code, digest) => deps.deploy(live, code, nameOf(source), digest),
     // deno-lint-ignore require-await -- the view's answers are promises
     async overflow() {
       return live.inbox.policy;
