@@ -1,5 +1,5 @@
 /** How a command ends: the exit codes, and the errors that carry one with a line saying what to try. */
-import { type Code, codeOf, CODES } from "../fs/error.ts";
+import { type Code, codeOf, CODES, type FileError } from "../fs/error.ts";
 
 /** Part of the command line's promise: scripts branch on them. */
 export const EXIT = {
@@ -49,6 +49,9 @@ export function exitOfCode(code: Code): ExitCode {
   return EXIT.failed;
 }
 
+/** An agent's address in the control plane, with the verbs that stand behind it. */
+const SHORT_NAME = /^\/agents\/([^/]+)(?:\/(?:send|tick|hibernate|wake|pause|resume))?$/;
+
 /** What to try after an error of the closed list, where one thing helps most people. */
 const HINTS: Partial<Record<Code, string>> = {
   permission_denied:
@@ -58,7 +61,7 @@ const HINTS: Partial<Record<Code, string>> = {
 
 /** One line for people: what failed, and what to try. */
 export function lineOf(error: unknown): string {
-  const message = (error instanceof Error ? error.message : String(error)).trim();
+  const message = (isFileError(error) ? sentenceOf(error) : messageOf(error)).trim();
   const hint = hintOf(error);
   const line = hint ? `${message.replace(/[.\s]*$/, "")}. ${hint}` : message;
   return line.replace(/\s*\n\s*/g, " ");
@@ -70,11 +73,29 @@ export function jsonOf(error: unknown): { error: Record<string, unknown> } {
   return {
     error: {
       ...(isTrouble(error) ? {} : { code: codeOf(error) }),
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
       ...(hint ? { hint } : {}),
       exit: exitOf(error),
     },
   };
+}
+
+function isFileError(error: unknown): error is FileError {
+  return error instanceof Error && error.name === "FileError";
+}
+
+/** `Cannot tick bob: it is paused; resume it first (not_ready)` */
+function sentenceOf({ op, path, detail, code }: FileError): string {
+  const what = path.replace(SHORT_NAME, "$1");
+  const tried = what === "" ? `Cannot ${op}` : `Cannot ${op} ${what}`;
+  // A server that says no more than the code says it in a sentence like this one.
+  return detail && !detail.startsWith("Cannot ")
+    ? `${tried}: ${detail} (${code})`
+    : `${tried}: ${code}`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function hintOf(error: unknown): string | undefined {

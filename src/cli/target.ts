@@ -1,5 +1,5 @@
 /** `bob/files/x.txt` as people write it: an agent and a path in its files. */
-import { FileError } from "../fs/error.ts";
+import { FileError, retold } from "../fs/error.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { joinPath, segments } from "../fs/path.ts";
 import { usage } from "./exit.ts";
@@ -41,5 +41,16 @@ function usageOnly<T>(parse: () => T): T {
   } catch (error) {
     if (error instanceof FileError) throw usage(`${JSON.stringify(error.path)}: ${error.detail}`);
     throw error;
+  }
+}
+
+/** Runs `work` on an agent's files; an error names the file as it was written on the command line. */
+export async function inAgent<T>(id: AgentId, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { name, op, path } = error as FileError;
+    if (name !== "FileError" || !path.startsWith("/")) throw error;
+    throw retold(error, op, id + path);
   }
 }

@@ -98,9 +98,11 @@ export function painter(on: boolean): Paint {
   return (style, text) => on && text !== "" ? `${ESC}${CODES[style]}m${text}${ESC}0m` : text;
 }
 
+/** Some terminals do not know how wide they are. */
 function columnsOf(): number {
   try {
-    return Math.max(40, Deno.consoleSize().columns);
+    const { columns } = Deno.consoleSize();
+    return columns >= 20 ? columns : 80;
   } catch {
     return 80;
   }

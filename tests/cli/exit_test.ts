@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "../assert.ts";
+import { deepEqual, equal, match } from "../assert.ts";
 import { CODES, FileError } from "../../src/fs/error.ts";
 import { EXIT, exitOf, exitOfCode, jsonOf, lineOf, trouble, usage } from "../../src/cli/exit.ts";
 
@@ -19,12 +19,14 @@ Deno.test("a code of the closed list ends the program by its HTTP status", () =>
 Deno.test("an error is one line, with what to try at its end", () => {
   equal(lineOf(trouble(1, "It broke", "Mend it.")), "It broke. Mend it.");
   equal(lineOf(trouble(1, "It broke.\n  Badly")), "It broke. Badly");
-  const refused = new FileError("permission_denied", "delete", "bob", {
-    detail: "only operator may",
+  const refused = new FileError("not_ready", "tick", "/agents/bob/tick", {
+    detail: "it is paused",
   });
-  equal(
-    lineOf(refused).startsWith('Cannot delete "bob": permission_denied (only operator may). '),
-    true,
+  equal(lineOf(refused), "Cannot tick bob: it is paused (not_ready)");
+  equal(lineOf(new FileError("not_found", "open", "bob/x")), "Cannot open bob/x: not_found");
+  match(
+    lineOf(new FileError("auth_required", "list", "/agents")),
+    /^Cannot list \/agents: auth_required\. .*AGENTD_TOKEN\.$/,
   );
 });
 

@@ -1,0 +1,328 @@
+/** The verb table: every command with its arguments, options and examples, and the file that runs it, loaded when it is called. */
+import { jsonText, type VerbSpec, wholeNumber } from "./args.ts";
+import type { Action } from "./call.ts";
+import { usage } from "./exit.ts";
+
+export interface Verb extends VerbSpec {
+  /** It runs a server or an agent itself instead of asking one; `agentctl` has it not. */
+  readonly local?: boolean;
+  /** It lasts until it is told to stop, and then it is done. */
+  readonly lasting?: boolean;
+  load(): Promise<Action>;
+}
+
+const SERVER = "Server:";
+const AGENTS = "Agents:";
+const TALK = "Messages:";
+const FILES = "Files of an agent:";
+const ABOUT = "About:";
+
+const LISTENING = [
+  { flags: "--listen <address>", about: "127.0.0.1:8080, or unix:PATH" },
+  { flags: "--require-token", about: "ask for the token on this machine too" },
+  { flags: "--allow-host <name>", about: "a host name to answer to (repeatable)", many: true },
+  {
+    flags: "--grace-ms <ms>",
+    about: "how long running ticks may go on at a stop",
+    read: wholeNumber(0),
+  },
+];
+const TYPE = { flags: "--type <media-type>", about: "what the bytes are, e.g. application/json" };
+const AFTER = {
+  flags: "--after <seq>",
+  about: "only events behind this number",
+  read: wholeNumber(0),
+};
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: "dev",
+    args: "",
+    about: "serve in ./.agentd, with a demo agent when there is none",
+    group: SERVER,
+    options: LISTENING,
+    examples: [["dev", ""], ["dev --listen 127.0.0.1:8081", "another port"]],
+    local: true,
+    lasting: true,
+    load: async () => (await import("./serve.ts")).dev,
+  },
+  {
+    name: "serve",
+    args: "",
+    about: "run the server",
+    group: SERVER,
+    options: LISTENING,
+    examples: [
+      ["serve", ""],
+      ["serve --home /var/lib/agentd", "its data directory"],
+      ["serve --listen unix:/run/agentd.sock", "a socket only you can open"],
+      ["serve --listen 0.0.0.0:8080 --require-token --allow-host my.host", "on the network"],
+    ],
+    local: true,
+    lasting: true,
+    load: async () => (await import("./serve.ts")).serve,
+  },
+  {
+    name: "run",
+    args: "<agent> [message...]",
+    about: "one message to a new agent in memory; print its reply",
+    group: SERVER,
+    options: [{
+      flags: "--unsafe-inline",
+      about: "run a module of yours inside this program, with all of its rights",
+    }],
+    examples: [
+      ["run echo hello", ""],
+      ["run --unsafe-inline ./bot.ts hello", "your code, not walled off"],
+    ],
+    local: true,
+    load: async () => (await import("./run.ts")).run,
+  },
+  {
+    name: "create",
+    args: "<id> <agent>",
+    about: "make an agent from a built-in or a bundled module",
+    group: AGENTS,
+    options: [
+      { flags: "--name <name>", about: "a name for people" },
+      {
+        flags: "--config <json>",
+        about: "what the agent reads as ctx.agent.config",
+        read: jsonText,
+      },
+      { flags: "--goal <text>", about: "a first goal (repeatable)", many: true },
+      {
+        flags: "--mount <path=access>",
+        about: "access of a mount, e.g. /kv=read_only (repeatable)",
+        many: true,
+        read: readMount,
+      },
+      { flags: "--limits <json>", about: 'limits, e.g. {"max_tick_ms":5000}', read: jsonText },
+    ],
+    examples: [
+      ["create bob counter", ""],
+      ["create ann echo --name Ann --goal 'answer politely'", ""],
+      ['create bot ./bot.js --config \'{"lang":"en"}\'', "a bundled module"],
+    ],
+    load: async () => (await import("./agent.ts")).create,
+  },
+  {
+    name: "list",
+    args: "",
+    about: "the agents",
+    group: AGENTS,
+    options: [{
+      flags: "--state <state>",
+      about: "only those in this state",
+      choices: ["creating", "active", "dormant", "paused", "failed", "terminated"],
+    }],
+    examples: [["list", ""], ["list --state failed", ""], ["list --json", "for machines"]],
+    load: async () => (await import("./agent.ts")).list,
+  },
+  {
+    name: "status",
+    args: "[id]",
+    about: "an agent, or the server",
+    group: AGENTS,
+    examples: [["status", "the server"], ["status bob", ""]],
+    load: async () => (await import("./agent.ts")).status,
+  },
+  {
+    name: "delete",
+    args: "<id>",
+    about: "end an agent and remove all that it has",
+    group: AGENTS,
+    examples: [["delete bob", "there is no way back"]],
+    load: async () => (await import("./agent.ts")).remove,
+  },
+  {
+    name: "hibernate",
+    args: "<id>",
+    about: "let an agent sleep until something comes",
+    group: AGENTS,
+    examples: [["hibernate bob", ""]],
+    load: async () => (await import("./agent.ts")).control("hibernate"),
+  },
+  {
+    name: "wake",
+    args: "<id>",
+    about: "wake an agent",
+    group: AGENTS,
+    examples: [["wake bob", ""]],
+    load: async () => (await import("./agent.ts")).control("wake"),
+  },
+  {
+    name: "pause",
+    args: "[id]",
+    about: "let an agent, or all, take messages and tick none",
+    group: AGENTS,
+    options: [{ flags: "--all", about: "all agents" }],
+    examples: [["pause bob", ""], ["pause --all", ""]],
+    load: async () => (await import("./agent.ts")).controlAll("pause"),
+  },
+  {
+    name: "resume",
+    args: "[id]",
+    about: "let an agent, or all, tick again",
+    group: AGENTS,
+    options: [{ flags: "--all", about: "all agents" }],
+    examples: [["resume bob", "also one that has failed"], ["resume --all", ""]],
+    load: async () => (await import("./agent.ts")).controlAll("resume"),
+  },
+  {
+    name: "send",
+    args: "<id> [message...]",
+    about: "a message to an agent",
+    group: TALK,
+    options: [
+      { flags: "-w, --wait", about: "wait for its replies and print them" },
+      { flags: "--timeout <seconds>", about: "how long to wait (60)", read: wholeNumber(1) },
+      { flags: "--data <json>", about: "JSON in place of a text", read: jsonText },
+      { flags: "--id <envelope-id>", about: "sent twice under one id, it counts once" },
+    ],
+    examples: [
+      ['send bob "remember milk" --wait', ""],
+      ["send bob --data '{\"alarm\":500}'", "JSON"],
+      ["send bob - < letter.txt", "from standard input"],
+      ['send bob "pay" --id invoice-7', "safe to repeat"],
+    ],
+    load: async () => (await import("./send.ts")).send,
+  },
+  {
+    name: "tick",
+    args: "<id>",
+    about: "one tick now, and how it went",
+    group: TALK,
+    examples: [["tick bob", ""], ["tick bob --json", "the whole result"]],
+    load: async () => (await import("./agent.ts")).tick,
+  },
+  {
+    name: "logs",
+    args: "<id>",
+    about: "what an agent does",
+    group: TALK,
+    options: [
+      { flags: "-f, --follow", about: "go on as it happens" },
+      { flags: "-n, --tail <n>", about: "begin with the last so many (20)", read: wholeNumber(0) },
+      AFTER,
+    ],
+    examples: [["logs bob --follow", ""], ["logs bob --tail 500 --json", "NDJSON"]],
+    load: async () => (await import("./logs.ts")).logs,
+  },
+  {
+    name: "goals",
+    args: "<id> [word] [what...]",
+    about: "an agent's goals: list, add, progress, done, drop, rm",
+    group: TALK,
+    examples: [
+      ["goals bob", ""],
+      ['goals bob add "learn to count"', ""],
+      ["goals bob progress g1 0.5", "halfway"],
+      ["goals bob done g1", ""],
+      ["goals bob drop g1", "give it up"],
+      ["goals bob rm g1", ""],
+    ],
+    load: async () => (await import("./goals.ts")).goals,
+  },
+  {
+    name: "deadletter",
+    args: "<id> [word] [letter]",
+    about: "messages that were given up: list, show, replay, discard",
+    group: TALK,
+    options: [{ flags: "--fresh", about: "replay without its recorded calls" }],
+    examples: [
+      ["deadletter bob", ""],
+      ["deadletter bob show env_01", "with its errors"],
+      ["deadletter bob replay all", "back into the inbox"],
+      ["deadletter bob discard env_01", ""],
+    ],
+    load: async () => (await import("./deadletter.ts")).deadletter,
+  },
+  {
+    name: "ls",
+    args: "[path]",
+    about: "what is in a directory of an agent",
+    group: FILES,
+    options: [{ flags: "-l, --long", about: "sizes and times in a pipe too" }],
+    examples: [["ls", "the agents"], ["ls bob/", ""], ["ls bob/files/", ""]],
+    load: async () => (await import("./file.ts")).ls,
+  },
+  {
+    name: "cat",
+    args: "<path>",
+    about: "print a file",
+    group: FILES,
+    options: [
+      { flags: "--offset <byte>", about: "from this byte on", read: wholeNumber(0) },
+      { flags: "--length <bytes>", about: "at most so many", read: wholeNumber(0) },
+      AFTER,
+    ],
+    examples: [["cat bob/status", ""], ["cat bob/files/photo.png > photo.png", ""]],
+    load: async () => (await import("./file.ts")).cat,
+  },
+  {
+    name: "write",
+    args: "<path> [text...]",
+    about: "write a file, from words or from standard input",
+    group: FILES,
+    options: [
+      { flags: "-a, --append", about: "at its end" },
+      TYPE,
+      { flags: "--match <version>", about: "only if it still has this version" },
+    ],
+    examples: [
+      ["write bob/files/x.txt hello", ""],
+      ["write bob/files/photo.png < photo.png", ""],
+      ["write bob/files/diary.txt --append 'one more line'", ""],
+    ],
+    load: async () => (await import("./file.ts")).write,
+  },
+  {
+    name: "call",
+    args: "<path> [request...]",
+    about: "write a request to a file and print its answer",
+    group: FILES,
+    options: [TYPE],
+    examples: [
+      ["call bob/identity/sign '{\"event\":{…}}'", ""],
+      ["call bob/identity/verify - < event.json", "from standard input"],
+    ],
+    load: async () => (await import("./file.ts")).call,
+  },
+  {
+    name: "watch",
+    args: "<path>",
+    about: "a file's events as they come",
+    group: FILES,
+    options: [
+      { flags: "-n, --tail <n>", about: "begin with the last so many", read: wholeNumber(0) },
+      AFTER,
+    ],
+    examples: [["watch bob/outbox", ""], ["watch bob/status --json", "NDJSON"]],
+    load: async () => (await import("./file.ts")).watch,
+  },
+  {
+    name: "rm",
+    args: "<path>",
+    about: "remove a file",
+    group: FILES,
+    options: [{ flags: "-r, --recursive", about: "a directory and all in it" }],
+    examples: [["rm bob/files/x.txt", ""], ["rm -r bob/files/old", ""]],
+    load: async () => (await import("./file.ts")).rm,
+  },
+  {
+    name: "version",
+    args: "",
+    about: "which program this is",
+    group: ABOUT,
+    examples: [["version", ""], ["version --json", ""]],
+    load: async () => (await import("./version.ts")).version,
+  },
+];
+
+/** `/kv=read_only` */
+function readMount(text: string): [string, string] {
+  const [path, access, ...more] = text.split("=");
+  if (path?.startsWith("/") && access && more.length === 0) return [path, access];
+  throw usage(`--mount ${text}: write it as /PATH=ACCESS`, "For example --mount /kv=read_only.");
+}

@@ -1,0 +1,134 @@
+/** `agentd serve` and `agentd dev`: a server until it is told to stop. */
+import { agentId } from "../core/id.ts";
+import { type Action, type Call, option, printJson } from "./call.ts";
+import { lineOf } from "./exit.ts";
+import type { Home } from "./home.ts";
+import { parseListen } from "./listen.ts";
+import { count, span } from "./print.ts";
+import { isOpen, type Server, startServer } from "./server.ts";
+import { readSettings, type SettingName } from "./settings.ts";
+
+const DEMO = { id: agentId("abc"), agent: "echo" };
+/** The same error is told again after so long. */
+const REPEAT_MS = 10_000;
+
+export const serve: Action = (call) => run(call, call.home(), () => Promise.resolve([]));
+
+/** In `./.agentd`, with somebody to talk to. */
+export const dev: Action = (call) => run(call, call.home(true), demo);
+
+/** @param greet makes what is missing, and answers what else there is to say */
+async function run(
+  call: Call,
+  home: Home,
+  greet: (call: Call, server: Server) => Promise<string[]>,
+): Promise<void> {
+  const { settings } = readSettings({
+    home,
+    env: call.env,
+    names: envNames(),
+    flags: flagsOf(call),
+  });
+  const address = parseListen(settings.listen, call.cwd);
+  const report = reporter(call);
+  const server = await startServer({ home, address, settings, version: call.version, report });
+  call.hurry.addEventListener("abort", server.abandon);
+  const stopped = aborted(call.signal);
+  try {
+    const more = await greet(call, server);
+    if (call.json) printJson(call, ready(call, home, server));
+    else if (!call.quiet) {
+      for (const line of [...banner(call, home, server), ...more]) call.terminal.print(line);
+    }
+    await stopped;
+  } finally {
+    if (!call.quiet && !call.json) {
+      const grace = `running ticks have up to ${span(settings.grace_ms)}`;
+      call.terminal.note(
+        call.terminal.paintNote("dim", `stopping; ${grace}, Ctrl-C stops at once`),
+      );
+    }
+    await server.stop(settings.grace_ms);
+  }
+}
+
+function ready(call: Call, home: Home, server: Server): unknown {
+  return {
+    version: call.version,
+    url: server.url,
+    pid: Deno.pid,
+    home: home.dir,
+    requires_token: server.requiresToken,
+  };
+}
+
+function banner(call: Call, home: Home, server: Server): string[] {
+  const { paint } = call.terminal;
+  const url = server.url.replace(/^http:\/\/127\.0\.0\.1(?=:)/, "http://localhost");
+  const head = `${paint("bold", `agentd ${call.version}`)}   ${
+    paint("cyan", url)
+  }   data ${home.shown}`;
+  if (isOpen(server.address)) {
+    return [head, `others can reach it: every request needs the token in ${home.shown}/token`];
+  }
+  return server.requiresToken
+    ? [head, `every request needs the token in ${home.shown}/token`]
+    : [head];
+}
+
+/** Says who is there; makes the demo agent when nobody is. */
+async function demo(call: Call, { runtime, address }: Server): Promise<string[]> {
+  const [first] = await runtime.list({ limit: 1 });
+  const { agents } = await runtime.status();
+  const dim = (text: string) => call.terminal.paint("dim", text);
+  if (first && first.id !== DEMO.id) {
+    return [`${count(agents, "agent")}      ${dim("next:")} ${call.program} list`];
+  }
+  if (!first) await runtime.create(DEMO);
+  const others = agents > 1 ? ` and ${count(agents - 1, "other")}` : "";
+  const curl = address.kind === "tcp"
+    ? `curl -X POST localhost:${address.port}/agents/${DEMO.id}/send -d hi · `
+    : "";
+  return [
+    `${DEMO.id} (${first?.agent ?? DEMO.agent})${others} ready      ` +
+    `${dim("next:")} ${curl}${call.program} send ${DEMO.id} hi --wait`,
+  ];
+}
+
+function flagsOf(call: Call): Partial<Record<SettingName, unknown>> {
+  return {
+    listen: option(call, "listen"),
+    require_token: option(call, "requireToken"),
+    allow_host: option(call, "allowHost"),
+    grace_ms: option(call, "graceMs"),
+  };
+}
+
+/** The names of the environment, where the program may see all of it. */
+function envNames(): string[] {
+  try {
+    return Object.keys(Deno.env.toObject());
+  } catch {
+    return [];
+  }
+}
+
+/** Tells errors on standard error; one that comes again and again, as with a full disk, is told once in a while. */
+function reporter(call: Call): (error: unknown) => void {
+  const told = new Map<string, number>();
+  return (error) => {
+    const line = lineOf(error);
+    const now = Date.now();
+    if (now - (told.get(line) ?? -Infinity) < REPEAT_MS) return;
+    if (told.size >= 100) told.clear();
+    told.set(line, now);
+    call.terminal.note(`${call.terminal.paintNote("red", "error:")} ${line}`);
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,161 @@
+/** A running server: the database, the runtime and the control plane of one data directory, listening; and how they stop. */
+import { join } from "node:path";
+import { createAgentd } from "../agentd.ts";
+import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
+import { digest } from "../core/code.ts";
+import type { Runtime } from "../core/runtime.ts";
+import { type App, createApp, type Peer } from "../http/app.ts";
+import { openKeyFile } from "../providers/signer/keyfile.ts";
+import { type Home, ownToken, removeQuietly } from "./home.ts";
+import { type Address, isLoopback, listen, type Listening, urlOf } from "./listen.ts";
+import { heldBy, type HeldNote, holdNote } from "./note.ts";
+import type { Settings } from "./settings.ts";
+
+const KEYS = "keys";
+/** Requests get so much of the time to stop; the rest is for the ticks that run. */
+const REQUESTS_SHARE = 0.5;
+
+export interface ServerOptions {
+  readonly home: Home;
+  readonly address: Address;
+  readonly settings: Settings;
+  readonly version: string;
+  /** Told of errors that no caller gets. */
+  readonly report: (error: unknown) => void;
+}
+
+export interface Server {
+  readonly runtime: Runtime;
+  readonly address: Address;
+  readonly url: string;
+  /** The token is asked for on this machine too. */
+  readonly requiresToken: boolean;
+  /** Takes no more requests, lets ticks end within `graceMs`, closes the database. */
+  stop(graceMs: number): Promise<void>;
+  /** What must not be left behind when the process ends at once. */
+  abandon(): void;
+}
+
+/**
+ * Takes the data directory, then the address, then lets agents run: requests that come before wait.
+ * @throws an error that names who has the directory or the address
+ */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const { home, settings } = options;
+  const backend = await openLocal(home.dir).catch((error) => {
+    throw heldBy(home, error);
+  });
+  const undo: (() => Promise<void> | void)[] = [() => backend.close()];
+  try {
+    const note = await holdNote(home);
+    undo.unshift(note.remove);
+    const token = ownToken(home);
+    const requiresToken = settings.require_token || isOpen(options.address);
+    const stopping = new AbortController();
+    const app = Promise.withResolvers<App>();
+    app.promise.catch(() => {});
+    const listening = await listen(options.address, serving(options.address, app.promise));
+    undo.unshift(() => listening.cut());
+    const runtime = await createAgentd({
+      backend,
+      signer: await openKeyFile(join(home.dir, KEYS)),
+      onError: options.report,
+    }).catch((error) => {
+      app.reject(error);
+      throw error;
+    });
+    app.resolve(createApp({
+      runtime,
+      auth: {
+        tokenDigest: digest(token),
+        requireToken: requiresToken,
+        hosts: [...settings.allow_host, ...hostsOf(options.address)],
+      },
+      clock: backend,
+      stopping: stopping.signal,
+      report: options.report,
+    }));
+    const url = urlOf(listening.address);
+    note.tell({
+      url,
+      pid: Deno.pid,
+      started_at: new Date(backend.now()).toISOString(),
+      version: options.version,
+    });
+    return {
+      runtime,
+      address: listening.address,
+      url,
+      requiresToken,
+      stop: (graceMs) => stop({ stopping, listening, runtime, note, backend }, graceMs),
+      abandon() {
+        note.remove();
+        if (listening.address.kind === "unix") removeQuietly(listening.address.path);
+      },
+    };
+  } catch (error) {
+    for (const step of undo) await step();
+    throw error;
+  }
+}
+
+/** Others than this machine's users can reach it. */
+export function isOpen(address: Address): boolean {
+  return address.kind === "tcp" && !isLoopback(address.hostname);
+}
+
+/** The names that an address itself stands for. */
+function hostsOf(address: Address): string[] {
+  if (address.kind === "unix" || isLoopback(address.hostname)) return [];
+  if (address.hostname !== "0.0.0.0" && address.hostname !== "::") return [address.hostname];
+  try {
+    return Deno.networkInterfaces().map((i) => i.address);
+  } catch {
+    // Without the permission to look, --allow-host says them.
+    return [];
+  }
+}
+
+function serving(address: Address, ready: Promise<App>) {
+  let app: App | undefined;
+  const peerOf = peersOf(address);
+  return async (request: Request, info: Deno.ServeHandlerInfo<Deno.Addr>) => {
+    app ??= await ready;
+    return await app(request, peerOf(info));
+  };
+}
+
+/** On loopback and on a socket every peer is alike; asking for its address would cost at each request. */
+function peersOf(address: Address): (info: Deno.ServeHandlerInfo<Deno.Addr>) => Peer {
+  if (address.kind === "unix") return () => ({ local: true, transport: "unix" });
+  if (!isOpen(address)) {
+    const peer: Peer = { local: true, transport: "tcp", address: address.hostname };
+    return () => peer;
+  }
+  return ({ remoteAddr }) => {
+    const { hostname } = remoteAddr as Deno.NetAddr;
+    return { local: isLoopback(hostname), transport: "tcp", address: hostname };
+  };
+}
+
+interface Parts {
+  readonly stopping: AbortController;
+  readonly listening: Listening;
+  readonly runtime: Runtime;
+  readonly note: HeldNote;
+  readonly backend: LocalBackend;
+}
+
+async function stop(parts: Parts, graceMs: number): Promise<void> {
+  const { stopping, listening, runtime, note, backend } = parts;
+  const endMs = backend.now() + graceMs;
+  stopping.abort();
+  const overdue = setTimeout(() => listening.cut(), graceMs * REQUESTS_SHARE);
+  await listening.shutdown();
+  clearTimeout(overdue);
+  await listening.finished;
+  await runtime.stop(Math.max(0, endMs - backend.now()));
+  // While the database is still ours, so that no other server's note is meant.
+  note.remove();
+  await backend.close();
+}
