@@ -14,8 +14,8 @@ export interface AgentdOptions {
   readonly signer: SigningService;
   /** Beside the built-in ones, or in place of those of the same name. They are trusted as the program itself. */
   readonly agents?: Readonly<Record<string, Agent & { readonly about?: string }>>;
-  /** Where agents run; inline if absent. */
-  readonly host?: AgentHost;
+  /** Where agents run that are not built in; without one such an agent is refused. */
+  readonly moduleHost?: AgentHost;
   /** Told of what no caller waits for. */
   readonly onError?: (error: unknown) => void;
 }
@@ -30,8 +30,16 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
     backend: options.backend,
     signer: options.signer,
     services,
-    host: options.host ?? inlineHost(agents),
+    host: hostFor(inlineHost(agents), options.moduleHost),
     builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),
     onError: options.onError ?? (() => {}),
   });
+}
+
+/** Built-in agents run inline; modules in a host that keeps them apart, or nowhere. */
+function hostFor(inline: AgentHost, modules: AgentHost | undefined): AgentHost {
+  return {
+    start: (code, limits) =>
+      (code.kind === "builtin" ? inline : modules ?? inline).start(code, limits),
+  };
 }

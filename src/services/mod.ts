@@ -1,5 +1,6 @@
 /** The mount table: what an agent has, and how far it may go there unless its creator says otherwise. */
 import type { ServiceTable } from "../core/view.ts";
+import { code } from "./code.ts";
 import { ctl } from "./ctl.ts";
 import { deadletter } from "./deadletter.ts";
 import { files } from "./files.ts";
@@ -14,6 +15,7 @@ import { state } from "./state.ts";
 import { status } from "./status.ts";
 
 export const services: ServiceTable = {
+  "/code": { service: code, access: "read_only" },
   "/ctl": { service: ctl, access: "read_write" },
   "/deadletter": { service: deadletter, access: "read_write" },
   "/files": { service: files, access: "read_write" },
