@@ -120,6 +120,16 @@ export async function sweepDrafts(storage: Pick<AgentStorage, "list" | "commit">
   }
 }
 
+/** Removes the drafts that a transaction which came to nothing would have made part of a file. */
+export async function dropDrafts(
+  storage: Pick<AgentStorage, "list" | "commit">,
+  { remove }: { readonly remove: readonly string[] },
+): Promise<void> {
+  for (const at of remove) {
+    if (at.startsWith("draft/")) await sweepDraft(storage, at.slice("draft/".length));
+  }
+}
+
 /** Removes one draft: its chunks in small batches, then the row that says that it is one. */
 export async function sweepDraft(
   storage: Pick<AgentStorage, "list" | "commit">,

@@ -13,6 +13,7 @@ export function agentRows(live: Live): Rows {
     const effects = live.effects;
     return effects && !effects.over ? effects.txn : undefined;
   };
+  let line: Promise<unknown> = Promise.resolve();
   return {
     get: (at) => (txn() ?? live.storage).get(at),
     list: (range) => (txn() ?? live.storage).list(range),
@@ -23,7 +24,10 @@ export function agentRows(live: Live): Rows {
           detail: "an agent writes only inside its tick",
         });
       }
-      return await change(open);
+      // One after the other: what a change has read must still be so when it writes.
+      const done = line.then(() => change(open));
+      line = done.catch(() => {});
+      return await done;
     },
     commitNow: (put, remove) => live.storage.commit({ check: [], remove, put }),
     watch: (prefix, signal) => watchRows(live, prefix, signal),

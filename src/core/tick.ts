@@ -9,6 +9,7 @@ import type { Waiting } from "./queue.ts";
 import { beginEffects } from "./gather.ts";
 import { causeOf, triggerOf } from "./trigger.ts";
 import { commitTry } from "./commit.ts";
+import { dropDrafts } from "./blob.ts";
 import { encodeJson } from "./code.ts";
 import { expire, failTry, giveUp, maxTries } from "./failure.ts";
 import { newTickId } from "./frame.ts";
@@ -117,7 +118,9 @@ async function oneRun(
   effects.end();
   if (!result) {
     live.outbox.nextSeq = firstOutbox;
-    if (!stopped) await failTry(t, failure!);
+    if (stopped) return true;
+    await dropDrafts(live.storage, effects.txn.batch());
+    await failTry(t, failure!);
     return true;
   }
   try {
@@ -125,7 +128,9 @@ async function oneRun(
     return true;
   } catch (error) {
     live.outbox.nextSeq = firstOutbox;
-    if (hasCode(error, "conflict")) return false;
-    throw error;
+    // After any other fault nobody knows whether the commit stands; what it left is swept at the next start.
+    if (!hasCode(error, "conflict")) throw error;
+    await dropDrafts(live.storage, effects.txn.batch());
+    return false;
   }
 }

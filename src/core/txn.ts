@@ -1,4 +1,7 @@
-/** A transaction over one owner's rows: reads see its own writes; at commit every row that was both read and written must be as it was read. */
+/**
+ * A transaction over one owner's rows: reads see its own writes; at commit every row that was both read and written must be as it was read.
+ * Chunks of large values are not kept for that: whoever writes one writes the head that names it, and a file that is read through must not be held whole.
+ */
 import type { AgentStorage, Batch, Check, Range, Row } from "./storage.ts";
 import type { Txn } from "./view.ts";
 
@@ -20,7 +23,7 @@ export function beginTxn(storage: Pick<AgentStorage, "get" | "list">): OpenTxn {
       usage.reads++;
       if (written.has(key)) return written.get(key);
       const value = await storage.get(key);
-      if (!read.has(key)) read.set(key, value);
+      if (!read.has(key) && !key.startsWith("blob/")) read.set(key, value);
       return value;
     },
     async list(range) {
