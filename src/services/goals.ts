@@ -30,12 +30,10 @@ const goalSchema = z.strictObject({
   status: z.enum(["active", "completed", "abandoned"]),
   progress: z.number().min(0).max(1),
   created_at: z.iso.datetime({ offset: true }).transform((time) => isoTime(Date.parse(time))),
-  updated_at: z.unknown(),
+  updated_at: z.string(),
 });
 
-interface Goal extends Omit<z.infer<typeof goalSchema>, "updated_at"> {
-  readonly updated_at: string;
-}
+type Goal = z.infer<typeof goalSchema>;
 
 export const goals: ServiceFactory = (view) =>
   tree(
@@ -124,13 +122,12 @@ async function put(
     const old = row && decodeJson<Goal>(row);
     const now = isoTime(view.now());
     const start = { id, status: "active", progress: 0, created_at: now };
-    const whole = { ...start, ...old, ...given };
-    const checked = fitting(goalSchema, whole);
+    const checked = fitting(goalSchema, { ...start, ...old, ...given, updated_at: now });
     if (checked.id !== id) {
       throw refusal("invalid_request", `id: the file says ${id}, not ${checked.id.slice(0, 140)}`);
     }
     const created_at = old?.created_at ?? checked.created_at;
-    txn.put(at, encodeJson({ ...checked, created_at, updated_at: now } satisfies Goal));
+    txn.put(at, encodeJson({ ...checked, created_at } satisfies Goal));
   });
 }
 

@@ -1,6 +1,6 @@
 /** A file's head: what it is, and where its bytes stand. Small files stand in it; others in chunks that it names. */
 import { CHUNK_BYTES } from "../../core/blob.ts";
-import { decodeJson, encodeJson, shortDigest } from "../../core/code.ts";
+import { decodeJson, encodeJson } from "../../core/code.ts";
 import { key } from "../../core/keys.ts";
 import { refusal } from "../../fs/tree.ts";
 
@@ -17,7 +17,7 @@ export interface Head {
   readonly size: number;
   /** Milliseconds since the Unix epoch. */
   readonly modified: number;
-  /** Of the content and its type. */
+  /** Another after every write, also when the file has gone and come again. */
   readonly version: string;
   /** Media type, if its writer said one. */
   readonly type?: string;
@@ -34,15 +34,11 @@ export function headOf(value: Uint8Array): Head {
 }
 
 /** @throws FileError `too_large` for a file in too many pieces */
-export function encodeHead(head: Omit<Head, "version">): Uint8Array {
-  const { size, modified, type, inline, pieces } = head;
-  const version = shortDigest(JSON.stringify([size, type, inline ?? pieces]));
-  const row = encodeJson(
-    { size, modified, version, ...(type === undefined ? {} : { type }), inline, pieces },
-  );
+export function encodeHead(head: Head): Uint8Array {
+  const row = encodeJson(head);
   if (row.length <= MAX_HEAD_BYTES) return row;
   throw refusal("too_large", "it is in too many pieces; write it once as a whole", {
-    pieces: pieces?.length ?? 0,
+    pieces: head.pieces?.length ?? 0,
   });
 }
 

@@ -12,7 +12,7 @@ export interface Part {
 }
 
 export interface Stage {
-  /** Chunk `n` of the file is kept as number `n - first` of this blob. */
+  /** Chunk `n` of the file is kept as number `n - first` of this blob, whose id no other write has. */
   readonly blob: string;
   readonly first: number;
   /** Where in the file its bytes begin. */

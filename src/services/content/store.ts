@@ -65,6 +65,7 @@ export async function place(
   const head = encodeHead({
     size,
     modified: wish.now,
+    version: stage.blob,
     ...(type === undefined ? {} : { type }),
     ...plan.body,
   });
