@@ -45,7 +45,7 @@ declare class AbortController {
 
 const LIB: Readonly<Record<Exclude<World, "deno">, readonly string[]>> = {
   none: ["esnext"],
-  web: ["esnext", "webworker"],
+  web: ["esnext", "webworker", "webworker.iterable", "webworker.asynciterable"],
 };
 
 /** A folder outside the tree that is gone afterwards. */

@@ -19,10 +19,13 @@ To hold something new to a list, give the list a subject (\`law.ts\`): a name, a
 This file is written from the sentences by \`deno run -A tests/house/readme.ts\`; a test compares.
 `;
 
+/** What Markdown would take for a mark: not an underscore inside a word. */
+const MARKS = /[*\\<]|(?<!\w)_+|_+(?!\w)/g;
+
 /** A sentence of plain words and code spans, as Markdown that shows it so. */
 function plain(says: string): string {
-  return says.split("`").map((part, n) => n % 2 ? `\`${part}\`` : part.replace(/[*_\\<]/g, "\\$&"))
-    .join("");
+  const escape = (part: string) => part.replace(MARKS, (marks) => marks.replace(/./g, "\\$&"));
+  return says.split("`").map((part, n) => n % 2 ? `\`${part}\`` : escape(part)).join("");
 }
 
 /** The whole document. */

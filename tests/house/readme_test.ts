@@ -14,6 +14,11 @@ Deno.test("house: the readme of the laws tells every sentence", () => {
   assert.match(said, /\n## X: things\n\nWhat things keep\.\n\n- \*\*X1\*\* `stays`: What was put/);
 });
 
+Deno.test("house: the readme of the laws shows names as they are", () => {
+  const said = readme([list(["X1", "a", "`__a__` and __b__ are not_marks, *none* neither."])]);
+  assert.ok(said.includes("`__a__` and \\_\\_b\\_\\_ are not_marks, \\*none\\* neither."), said);
+});
+
 Deno.test("house: conformance/README.md is what the laws say", async () => {
   assert.ok(
     await text(README) === readme(LISTS),
