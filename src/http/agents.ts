@@ -13,11 +13,12 @@ import type { FileService } from "../fs/file.ts";
 import { readBody } from "./body.ts";
 import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
-import { serveFile, TRACE, watch } from "./files.ts";
+import { serveFile } from "./files.ts";
 import { demand } from "./rights.ts";
 import { call, send } from "./send.ts";
 import { fileOf, numberIn } from "./target.ts";
 import { json, jsonBytes, noContent, type Visit } from "./visit.ts";
+import { TRACE, watch } from "./watch.ts";
 
 /** Agents on one page, and the most that a page can have. */
 const PAGE = 100;
@@ -105,7 +106,7 @@ const SHORT: Readonly<Record<string, Short>> = Object.assign(
 async function control(files: FileService, word: ControlWord, visit: Visit): Promise<Response> {
   if (word === "tick") {
     const signal = AbortSignal.any([visit.request.signal, visit.stopping]);
-    return jsonBytes(await call(files, CTL, word, signal));
+    return jsonBytes(await call(files, CTL, word, "text/plain", signal));
   }
   const handle = await files.open(CTL, "write");
   await handle.write(new TextEncoder().encode(word));

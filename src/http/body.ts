@@ -4,6 +4,8 @@ import { joined } from "./bytes.ts";
 
 /** Bytes of one request's body. Larger files go up in parts (`?offset=`, `?append=1`). */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** What `curl -d` says of anything: it tells nothing. */
+const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 /** Bodies that say they are no larger than this are read in one go, which is faster. */
 const ONE_GO_BYTES = 256 * 1024;
 
@@ -74,9 +76,8 @@ function tooLarge(path: string, bytes: number): FileError {
   });
 }
 
-/** The media type, lower case and without parameters; undefined if it says none. */
+/** The media type with its parameters, as it was sent; undefined if there is none, or only what `curl -d` says of anything. */
 export function mediaType(request: Request): string | undefined {
-  const header = request.headers.get("content-type");
-  if (header === null) return undefined;
-  return header.split(";", 1)[0]!.trim().toLowerCase() || undefined;
+  const header = request.headers.get("content-type")?.trim();
+  return header && !FORM.test(header) ? header : undefined;
 }

@@ -17,10 +17,12 @@ import type { FileRow, Writer } from "../fs/row.ts";
 import { joined } from "./bytes.ts";
 import { etagOf } from "./match.ts";
 import { resumed } from "./resume.ts";
-import type { Ask, Wire } from "./wire.ts";
+import { type Ask, unavailable, type Wire } from "./wire.ts";
 
 /** A file of up to so many bytes is written by one request, and so all or nothing. A larger one goes up in parts of this size, each of which takes effect when it arrives. */
 export const PART_BYTES = 16 * 1024 * 1024;
+
+const MODES: readonly Mode[] = ["read", "write", "append", "call", "watch"];
 
 /** @param base `/agents/<id>` */
 export function clientFiles(wire: Wire, base: string): FileService {
@@ -88,6 +90,10 @@ async function open(
   options: OpenOptions,
 ): Promise<FileHandle> {
   const url = urlOf(base, path);
+  if (!MODES.includes(mode)) {
+    const detail = `a mode is one of ${MODES.join(", ")}`;
+    throw new FileError("invalid_request", "open", path, { detail });
+  }
   checkOptions(options);
   if (mode === "write" || mode === "append" || mode === "call") {
     await mayOpen(wire, url, mode, options);
@@ -125,24 +131,26 @@ function rowOf(wire: Wire, url: string, { match }: OpenOptions): FileRow {
     parts: true,
     maxBytes: PART_BYTES,
     async read({ offset, length, after, tail, signal }) {
-      const query = { watch: 0, offset, len: length, after, tail };
-      const response = await wire.send({ op: "read", path: url, query, headers, signal });
-      if (response.status === 304) throw new FileError("precondition_failed", "read", url);
-      return chunksOf(response);
+      const query = { mode: "read", offset, len: length, after, tail };
+      return chunksOf(await wire.send({ op: "read", path: url, query, headers, signal }), url);
     },
     writer: (mode, { offset, type, signal }) =>
       Promise.resolve(upload(wire, { op: mode, path: url, type, signal, headers }, mode, offset)),
     async call(request, { type, signal }) {
       const query = { mode: "call" };
       const ask = { op: "call", path: url, query, headers, body: request, type, signal };
-      return chunksOf(await wire.send({ ...ask, method: "POST" }));
+      return chunksOf(await wire.send({ ...ask, method: "POST" }), url);
     },
     watch: ({ after, tail, signal }) => resumed(wire, url, { after, tail, signal }),
   };
 }
 
-async function* chunksOf(response: Response): AsyncGenerator<Uint8Array> {
-  if (response.body) yield* response.body;
+async function* chunksOf({ body }: Response, url: string): AsyncGenerator<Uint8Array> {
+  try {
+    if (body) yield* body;
+  } catch (cause) {
+    throw unavailable("read", url, "the connection ended before the file did", cause);
+  }
 }
 
 /** A file on its way up: in one request as long as it fits into one. */

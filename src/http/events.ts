@@ -1,7 +1,7 @@
 /** Watches as server-sent events. Each watcher has a bounded buffer: who does not read is dropped and told so, and holds up nothing. */
 import type { Backend } from "../core/backend.ts";
 import { FileError } from "../fs/error.ts";
-import type { FileHandle } from "../fs/file.ts";
+import type { FileHandle, Stat } from "../fs/file.ts";
 import { problemOf } from "./codes.ts";
 
 /** Watches at the same time. */
@@ -21,7 +21,13 @@ export const CONTROL = { end: "end", dropped: "dropped", failed: "failed" } as c
 export interface Watchers {
   readonly size: number;
   /** Opens a watch and answers with its events. @throws FileError `rate_limited` when there are too many, and what `open` refuses with */
-  serve(open: (signal: AbortSignal) => Promise<FileHandle>, kind: string): Promise<Response>;
+  serve(open: (signal: AbortSignal) => Promise<FileHandle>, of: Watched): Promise<Response>;
+}
+
+export interface Watched {
+  readonly kind: Stat["kind"];
+  /** The seq behind which it begins; told first, for a reader that is cut off before the first event. */
+  readonly begin?: number;
 }
 
 export interface WatcherOptions {
@@ -57,10 +63,10 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     get size() {
       return all.size;
     },
-    async serve(open, kind) {
+    async serve(open, { kind, begin }) {
       if (all.size >= limit) throw tooMany(limit);
       const life = new AbortController();
-      const box = mailbox(timer, () => {
+      const box = mailbox(timer, begin, () => {
         all.delete(box);
         life.abort();
       });
@@ -136,8 +142,12 @@ interface Mailbox {
   end(): void;
 }
 
-function mailbox(timer: Backend["timer"], gone: () => void): Mailbox {
-  let waiting: string[] = [`retry: ${RETRY_MS}\n\n`];
+function mailbox(
+  timer: Backend["timer"],
+  begin: number | undefined,
+  gone: () => void,
+): Mailbox {
+  let waiting = [`retry: ${RETRY_MS}\n${begin === undefined ? "" : `id: ${begin}\n`}\n`];
   let chars = 0;
   let state: "open" | "closing" | "closed" = "open";
   let controller: ReadableStreamDefaultController<Uint8Array>;

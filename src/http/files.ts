@@ -5,17 +5,12 @@ import { bodyChunks, mediaType } from "./body.ts";
 import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
 import { matchOf } from "./match.ts";
-import { head, read, typeOf, whole } from "./read.ts";
-import { flagIn, notNumber, numberIn, wholeNumber } from "./target.ts";
+import { head, read, readOnly, typeOf, whole } from "./read.ts";
+import { flagIn, numberIn } from "./target.ts";
 import { json, noContent, type Visit } from "./visit.ts";
+import { wantsWatch, watch } from "./watch.ts";
 
 const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"];
-/** The one file that streams without being asked to, and how much of it comes first. */
-export const TRACE = "/logs/trace";
-const TRACE_TAIL = 20;
-/** What `curl -d` says of anything; it tells nothing. */
-const FORM = "application/x-www-form-urlencoded";
-
 /** @throws FileError */
 export async function serveFile(
   files: FileService,
@@ -55,40 +50,13 @@ async function get(
     if (flagIn(query, "stat")) return json(await files.stat(path));
     const mode = query.get("open");
     if (mode !== null) return await tryOpen(files, path, mode, visit);
+    if (query.get("mode") === "read") return await readOnly(files, path, visit);
   }
   if (wantsWatch(path, visit)) return await watch(files, path, visit, watchers);
   if (path.endsWith("/")) return await list(files, path, query);
   const stat = await files.stat(path);
   if (stat.dir) return await list(files, path, query);
   return await read(files, path, stat, visit);
-}
-
-function wantsWatch(path: string, { request, target: { query } }: Visit): boolean {
-  const asked = flagIn(query, "watch");
-  if (asked !== undefined) return asked;
-  return path === TRACE || (request.headers.get("accept")?.includes("text/event-stream") ?? false);
-}
-
-/** Every watch as SSE; `Last-Event-ID` or `?after=` resumes, `?tail=` begins with the last so many. */
-export async function watch(
-  files: FileService,
-  path: string,
-  { request, target: { query } }: Visit,
-  watchers: Watchers,
-): Promise<Response> {
-  const after = lastEventId(request.headers) ?? numberIn(query, "after");
-  const tail = numberIn(query, "tail") ?? (path === TRACE ? TRACE_TAIL : undefined);
-  const from: OpenOptions = after !== undefined ? { after } : tail !== undefined ? { tail } : {};
-  const { kind } = await files.stat(path);
-  return await watchers.serve((signal) => files.open(path, "watch", { ...from, signal }), kind);
-}
-
-function lastEventId(headers: Headers): number | undefined {
-  const text = headers.get("last-event-id");
-  if (text === null || text === "") return undefined;
-  const seq = wholeNumber(text);
-  if (seq === undefined) throw notNumber("Last-Event-ID", text);
-  return seq;
 }
 
 /** `{ path, entries, next? }`; `next` is the `after` of the following page. */
@@ -151,7 +119,7 @@ async function optionsOf(
     signal,
     ...(match === undefined ? {} : { match }),
     ...(offset === undefined ? {} : { offset }),
-    ...(type === undefined || type === FORM ? {} : { type }),
+    ...(type === undefined ? {} : { type }),
   };
 }
 

@@ -2,7 +2,7 @@
 import { FileError } from "../fs/error.ts";
 import type { FileHandle, FileService, OpenOptions, Stat } from "../fs/file.ts";
 import { joined } from "./bytes.ts";
-import { etagOf, hasAlready } from "./match.ts";
+import { etagOf, hasAlready, matchOf } from "./match.ts";
 import { type Range, rangeOf } from "./range.ts";
 import { numberIn } from "./target.ts";
 import type { Visit } from "./visit.ts";
@@ -21,6 +21,8 @@ const GUARD = {
   "content-security-policy": "sandbox; default-src 'none'",
   "cross-origin-resource-policy": "same-origin",
 };
+
+const BYTES = { "cache-control": "no-store", ...GUARD };
 
 export function headersOf(stat: Stat): Record<string, string> {
   const headers: Record<string, string> = {
@@ -63,6 +65,21 @@ export async function read(
     return await lengthFirst(files, path, stat, null);
   }
   return await whole(await files.open(path, "read"), headersOf(stat));
+}
+
+/** `?mode=read`: the file's bytes or a refusal, never a listing, a watch or a `304`. @throws FileError */
+export async function readOnly(
+  files: FileService,
+  path: string,
+  { request, target: { query } }: Visit,
+): Promise<Response> {
+  const match = await matchOf(request.headers, files, path);
+  const part = query && partOf(query);
+  const handle = await files.open(path, "read", {
+    ...part,
+    ...(match === undefined ? {} : { match }),
+  });
+  return await whole(handle, { "content-type": "application/octet-stream", ...BYTES });
 }
 
 /** `?offset=&len=&after=&tail=`; undefined without any of them. */

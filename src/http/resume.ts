@@ -62,6 +62,7 @@ async function* events(
       if (next.id === undefined && next.event === CONTROL.end) return;
       if (next.id === undefined && next.event === CONTROL.failed) throw told(next, url);
       if (next.id !== undefined) after = Number(next.id);
+      if (next.data === "") continue;
       yield JSON.parse(next.data) as WatchEvent;
     }
   } finally {

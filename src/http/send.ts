@@ -27,7 +27,7 @@ export async function send(
   const { request, target: { query } } = visit;
   const waitMs = waitOf(query?.get("wait"));
   const envelope = await envelopeOf(request, visit.target.path);
-  const receipt = await call(files, INBOX, envelope);
+  const receipt = await call(files, INBOX, envelope, "application/json");
   if (waitMs === undefined) return jsonBytes(receipt, 202);
   return await waited(runtime, timer, id, receipt, waitMs, visit);
 }
@@ -37,9 +37,10 @@ export async function call(
   files: FileService,
   path: string,
   request: string,
+  type: string,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  const handle = await files.open(path, "call", signal ? { signal } : {});
+  const handle = await files.open(path, "call", { type, ...(signal ? { signal } : {}) });
   await handle.write(encoder.encode(request));
   const { chunks, ended } = await begun(handle);
   if (ended) return joined(chunks);

@@ -4,6 +4,7 @@ export interface SseBlock {
   /** The `id:` of this very event; undefined if it has none. */
   readonly id: string | undefined;
   readonly event: string;
+  /** Empty: it carries nothing but an id, which says where the stream stands. */
   readonly data: string;
 }
 
@@ -20,7 +21,9 @@ export async function* sseBlocks(
     size += line.length;
     if (size > MAX_BLOCK_CHARS) throw new Error("an event has no end");
     if (line === "") {
-      if (block.data.length) yield { ...block, data: block.data.join("\n") };
+      if (block.data.length || block.id !== undefined) {
+        yield { ...block, data: block.data.join("\n") };
+      }
       block = empty();
       size = 0;
       continue;

@@ -1,0 +1,67 @@
+import assert from "../assert.ts";
+import { hasCode } from "../../src/fs/error.ts";
+import { fileOf, flagIn, numberIn, rawPath, targetOf } from "../../src/http/target.ts";
+
+const HOST = "http://localhost:8080";
+
+Deno.test("segments are decoded once, and a last slash is kept", () => {
+  const { names, dir, path, query } = targetOf(`${HOST}/agents/abc/files/a%20b%2525/?x=%2f#y`);
+  assert.deepEqual(names, ["agents", "abc", "files", "a b%25"]);
+  assert.equal(dir, true);
+  assert.equal(path, "/agents/abc/files/a%20b%2525/");
+  assert.equal(query?.get("x"), "/");
+  assert.equal(fileOf(targetOf(`${HOST}/agents/abc/files/x/`), 2), "/files/x/");
+  assert.equal(fileOf(targetOf(`${HOST}/agents/abc/`), 2), "/");
+  assert.equal(fileOf(targetOf(`${HOST}/agents/abc`), 2), "/");
+});
+
+Deno.test("a path without a path is the root", () => {
+  assert.equal(rawPath("http://localhost"), "/");
+  assert.deepEqual(targetOf("http://localhost/?a").names, []);
+  assert.equal(rawPath(`${HOST}/a?b/c`), "/a");
+  assert.equal(rawPath(`${HOST}/a#b?c`), "/a");
+});
+
+for (
+  const path of [
+    "/agents/abc/logs/%2e%2e/status",
+    "/agents/abc/logs/../status",
+    "/agents/abc/./status",
+    "/agents/abc/%2E/status",
+    "/agents/abc/a%2fb",
+    "/agents/abc/a%2Fb",
+    "/agents/abc/a%00b",
+    "/agents/abc/a%0ab",
+    "/agents/abc//status",
+    "//agents/abc",
+    "/agents/abc/%",
+    "/agents/abc/%zz",
+    "/agents/abc/%ff",
+    "/agents/abc/%ed%a0%80",
+    `/agents/abc/${"a".repeat(256)}`,
+  ]
+) {
+  Deno.test(`invalid_path: ${path.slice(0, 60)}`, () => {
+    assert.throws(() => targetOf(HOST + path), (error: unknown) => hasCode(error, "invalid_path"));
+  });
+}
+
+Deno.test("an encoded dot is decoded once: what is left of an escape is a name", () => {
+  assert.deepEqual(targetOf(`${HOST}/a/%252e%252e/%25`).names, ["a", "%2e%2e", "%"]);
+});
+
+Deno.test("numbers and flags in a query are exact, or refused by name", () => {
+  const query = new URLSearchParams("a=12&b=-1&c=1e3&d=&e=99999999999999999999&f=1&g&h=no&i=0");
+  assert.equal(numberIn(query, "a"), 12);
+  assert.equal(numberIn(query, "z"), undefined);
+  for (const name of ["b", "c", "d", "e"]) {
+    assert.throws(() => numberIn(query, name), new RegExp(`${name} is an integer from 0`));
+  }
+  assert.deepEqual(["f", "g", "i", "z"].map((n) => flagIn(query, n)), [
+    true,
+    true,
+    false,
+    undefined,
+  ]);
+  assert.throws(() => flagIn(query, "h"), /h is 1 or 0/);
+});
