@@ -57,13 +57,26 @@ function mountNames(path: string): string[] {
 
 /** @throws FileError for a path that cannot be mounted, `already_exists` for two mounts on one path */
 export function tableOf(mounts: readonly Mount[]): Table {
-  let table = tables.get(mounts);
-  if (!table) tables.set(mounts, table = makeTable(mounts));
+  const made = tables.get(mounts);
+  if (made && isUnchanged(made.from, mounts)) return made.table;
+  const from = mounts.map((mount) => ({ mount, path: mount.path }));
+  const table = makeTable(mounts);
+  tables.set(mounts, { from, table });
   return table;
 }
 
-/** A list of mounts is never changed, only replaced, so its table is made once. */
-const tables = new WeakMap<readonly Mount[], Table>();
+interface Made {
+  readonly from: readonly { readonly mount: Mount; readonly path: string }[];
+  readonly table: Table;
+}
+
+/** A table is made once a list; but whether the list has been changed in place is looked at every time. */
+const tables = new WeakMap<readonly Mount[], Made>();
+
+function isUnchanged(from: Made["from"], mounts: readonly Mount[]): boolean {
+  return from.length === mounts.length &&
+    from.every(({ mount, path }, i) => mount === mounts[i] && path === mount.path);
+}
 
 function makeTable(mounts: readonly Mount[]): Table {
   const points = mounts.map((mount) => ({ mount, names: mountNames(mount.path) }));
