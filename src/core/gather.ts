@@ -62,10 +62,11 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
   const trace = live.trace;
   const ids = { tick_id: frame.tickId, envelope_id: frame.envelopeId };
 
-  function event(fields: { type: string; [field: string]: unknown }): StreamEvent {
+  function event(type: string, fields: { [field: string]: unknown }): StreamEvent {
     if (effects.events.length >= MAX_SENDS) throw tooMany("events", MAX_SENDS);
     const made = live.outbox.add({
       timestamp: isoTime(frame.now),
+      type,
       envelope_id: frame.envelopeId,
       ...fields,
     });
@@ -92,7 +93,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
       send(source.agent_id, dataOf(payload), to);
       return;
     }
-    const { seq } = event({ type: "reply", envelope_id: to, to: source, payload });
+    const { seq } = event("reply", { envelope_id: to, to: source, payload });
     effects.replies.push({ to, seq, payload });
     trace.add({ ...ids, type: "message_out", to: source, payload: shown(payload) });
   }
@@ -155,7 +156,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
         throw invalid("broadcast", "event", "an event has a name");
       }
       const payload = checked(data);
-      event({ type: "event", event: name, data: dataOf(payload) });
+      event("event", { event: name, data: dataOf(payload) });
       trace.add({ ...ids, type: "message_out", to: "outbox", event: name });
     },
     // deno-lint-ignore require-await -- rejects instead of throwing

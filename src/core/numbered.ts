@@ -56,7 +56,7 @@ export function numbered({ storage, prefix, next, along }: NumberedOptions): Num
     set nextSeq(value) {
       seq = value;
     },
-    add: (event) => ({ ...event, seq: seq++ }),
+    add: (event) => ({ seq: seq++, ...event }),
     row: (event) => ({ key: prefix + padN(event.seq), value: encodeJson(event) }),
     get listeners() {
       return told.listeners;
