@@ -51,7 +51,7 @@ export interface Entry {
 export interface Page {
   /** Only names behind this one, in the order of the listing. */
   readonly after?: string;
-  /** How many at the most (services cap it; default and cap 1,000). */
+  /** How many at the most, an integer from 1; default and cap 1,000. A page with fewer entries is the last. */
   readonly limit?: number;
 }
 
