@@ -76,6 +76,13 @@ export function cycles(graph: Graph): string[] {
   return faults;
 }
 
+/** A file, and everything that it needs. */
+export function closure(graph: Graph, file: string): Set<string> {
+  const all = new Set([file]);
+  for (const one of all) for (const to of graph.get(one) ?? []) all.add(to);
+  return all;
+}
+
 /**
  * No file that nothing imports. A test keeps only other test files alive: what nothing but its own test uses is dead.
  * @param doors files and folders that are entered from outside

@@ -59,7 +59,11 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
     why: "keys, NIP-44, NIP-19, and BIP-340 over what is no event",
   },
   "src/providers/signer/keyfile.ts": { world: "deno", why: "keys in a file of this machine" },
-  "conformance/memory.ts": { on: ["src/backends/memory.ts"], why: "makes the subjects" },
+  "conformance/memory.ts": {
+    on: ["src/backends", "src/providers/signer/memory.ts"],
+    world: "web",
+    why: "makes the subjects, the inline host's among them",
+  },
   "conformance/memory_test.ts": { world: "deno", why: "declares Deno's tests" },
 };
 
