@@ -21,8 +21,9 @@ export const code: ServiceFactory = (view) => {
       maxBytes: MAX_CODE_BYTES,
       only: { write: ["operator"], call: ["operator"] },
       async stat() {
-        const source = await view.code();
-        return source && { size: source.length, version: view.codeDigest().slice(0, 16) };
+        // A built-in agent has none to read, and the file stands all the same: it is listed, and a write deploys.
+        const size = (await view.code())?.length ?? 0;
+        return { size, version: view.codeDigest().slice(0, 16) };
       },
       read: async () => await view.code() ?? "",
       write: async (data) => void await deploy(data),
