@@ -4,7 +4,7 @@ export interface ManualClock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
   timer(delayMs: number, fire: () => void): () => void;
-  /** Moves on by so many milliseconds; timers fire in the order of their times, and promises settle between them. */
+  /** Moves on by so many milliseconds; timers fire in the order of their times, and what they set off settles between them. */
   advance(ms: number): Promise<void>;
   /** How many timers wait. */
   waiting(): number;
@@ -18,11 +18,12 @@ interface Timer {
 /** Turns of the microtask queue that promises get to settle before the next timer fires. */
 const SETTLE_TURNS = 100;
 
-async function settle(): Promise<void> {
+async function settlePromises(): Promise<void> {
   for (let i = 0; i < SETTLE_TURNS; i++) await Promise.resolve();
 }
 
-export function manualClock(startMs = 0): ManualClock {
+/** @param settle waits for what the last timer has set off; by default for promises alone, which is all that moves in memory */
+export function manualClock(startMs = 0, settle = settlePromises): ManualClock {
   let nowMs = startMs;
   const timers = new Set<Timer>();
 

@@ -158,7 +158,7 @@ export function sqlBackend(
 
   /** Removes a few rows of dropped owners. A failure is met again, and told, by the next commit; sweeping goes on after that. */
   function sweep(): boolean {
-    if (!sweeping) return false;
+    if (!sweeping || closed) return false;
     try {
       return sweeping = inTransaction(() => {
         const id = port.exec(NEXT_DROPPED, [])[0]?.[0];

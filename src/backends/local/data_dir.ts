@@ -6,6 +6,7 @@ import { hostFileError } from "./host_error.ts";
 export const APPLICATION_ID = 0x41475444;
 
 const MAGIC = "SQLite format 3\0";
+const USER_VERSION_OFFSET = 60;
 const APPLICATION_ID_OFFSET = 68;
 const HEADER_BYTES = 100;
 
@@ -32,50 +33,67 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
+export interface Found {
+  /** There was no database; an empty private file is there now. */
+  readonly isNew: boolean;
+  /** The schema version in the file; undefined where a log is beside it, which may say otherwise. */
+  readonly version: number | undefined;
+}
+
 /**
- * Is there a database yet? Makes an empty private file if not.
+ * Looks at the database file without SQLite, which would leave traces.
  * @throws FileError `corrupt` for what is no database, `not_supported` for another program's; neither is touched
  */
-export async function isNewDatabase(path: string): Promise<boolean> {
-  let file: Deno.FsFile;
-  try {
-    file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
-  } catch (error) {
-    throw hostFileError("open", path, error);
-  }
-  const header = new Uint8Array(HEADER_BYTES);
-  let size: number;
-  try {
-    size = (await file.stat()).size;
-    if (size > 0) await readFully(file, header);
-  } catch (error) {
-    throw hostFileError("read", path, error);
-  } finally {
-    file.close();
-  }
-  if (size === 0) return true;
-  if (new TextDecoder("latin1").decode(header.subarray(0, MAGIC.length)) !== MAGIC) {
+export async function findDatabase(path: string): Promise<Found> {
+  const header = await readHeader(path);
+  if (header.length === 0) return { isNew: true, version: 0 };
+  const magic = new TextDecoder("latin1").decode(header.subarray(0, MAGIC.length));
+  if (magic !== MAGIC || header.length < HEADER_BYTES) {
     throw new FileError("corrupt", "open", path, {
       detail: "this is no SQLite database; it was left as it is; restore it from a backup or " +
         "move it away",
     });
   }
-  const id = new DataView(header.buffer).getUint32(APPLICATION_ID_OFFSET);
+  const numbers = new DataView(header.buffer);
+  const id = numbers.getUint32(APPLICATION_ID_OFFSET);
   if (id !== APPLICATION_ID) {
     throw new FileError("not_supported", "open", path, {
       detail: `this database belongs to another program (application_id ${id}); it was left as ` +
         "it is; use another directory",
     });
   }
-  return false;
+  const logged = await hasBytes(`${path}-wal`);
+  return { isNew: false, version: logged ? undefined : numbers.getUint32(USER_VERSION_OFFSET) };
 }
 
-async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<void> {
-  for (let at = 0; at < into.length;) {
+/** The first bytes of the file, as many as there are. */
+async function readHeader(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    using file = await Deno.open(path, { read: true, write: true, create: true, mode: 0o600 });
+    const header = new Uint8Array(HEADER_BYTES);
+    return header.subarray(0, await readUpTo(file, header));
+  } catch (error) {
+    throw hostFileError("open", path, error);
+  }
+}
+
+async function hasBytes(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).size > 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw hostFileError("open", path, error);
+  }
+}
+
+async function readUpTo(file: Deno.FsFile, into: Uint8Array): Promise<number> {
+  let at = 0;
+  while (at < into.length) {
     const n = await file.read(into.subarray(at));
-    if (n === null) return;
+    if (n === null) break;
     at += n;
   }
+  return at;
 }
 
 /** Makes sure that names made in the directory outlast a power cut. Where directories cannot be synced (Windows) they need not be. */

@@ -23,6 +23,7 @@ const IO: Meaning = { code: "io", todo: "the disk or file system failed" };
 
 /** An error of Deno's file functions. */
 export function hostFileError(op: string, path: string, error: unknown): FileError {
+  if (error instanceof FileError) return error;
   const { code, todo } = meaningOfHost(error);
   return new FileError(code, op, path, { detail: `${todo}: ${text(error)}`, cause: error });
 }
@@ -90,6 +91,13 @@ export function sqliteError(op: string, path: string, error: unknown): FileError
     detail: `${meaning.todo}: ${sentence}`,
     cause: error,
   });
+}
+
+/** An error of either. */
+export function worldError(op: string, path: string, error: unknown): FileError {
+  return (error as { code?: unknown }).code === "ERR_SQLITE_ERROR"
+    ? sqliteError(op, path, error)
+    : hostFileError(op, path, error);
 }
 
 function text(error: unknown): string {

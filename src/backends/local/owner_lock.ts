@@ -37,7 +37,7 @@ export async function lockOwner(dir: string, nowMs: number): Promise<OwnerLock> 
     await rewrite(file, JSON.stringify(holder) + "\n");
   } catch (error) {
     file.close();
-    throw error instanceof FileError ? error : hostFileError("lock", path, error);
+    throw hostFileError("lock", path, error);
   }
   return {
     release() {

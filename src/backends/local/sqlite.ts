@@ -1,13 +1,14 @@
 /** The backend on a local disk: one SQLite database in a data directory that one process owns. The one file that knows `node:sqlite`. */
 import { backup as copyDatabase, DatabaseSync, type StatementSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import { FileError } from "../../fs/error.ts";
 import type { Backend } from "../../core/backend.ts";
 import { migrate } from "../sql_migrate.ts";
 import type { SqlPort, SqlValue } from "../sql_port.ts";
 import { SCHEMA_VERSION } from "../sql_schema.ts";
 import { sqlBackend, type World } from "../sql_storage.ts";
-import { APPLICATION_ID, isNewDatabase, makeDataDir, syncDir } from "./data_dir.ts";
-import { hostFileError, sqliteError } from "./host_error.ts";
+import { APPLICATION_ID, findDatabase, makeDataDir, syncDir } from "./data_dir.ts";
+import { hostFileError, sqliteError, worldError } from "./host_error.ts";
 import { localWorld } from "./local_world.ts";
 import { lockOwner } from "./owner_lock.ts";
 
@@ -16,7 +17,10 @@ export interface LocalBackend extends Backend {
   readonly path: string;
   /** Commits what waits, closes the database and gives the directory up. Everything asked for afterwards is `not_ready`. */
   close(): Promise<void>;
-  /** Writes a copy as of one moment to a new file, while work goes on. @throws FileError `already_exists` */
+  /**
+   * Writes a copy as of one moment to a new file. Everything else waits meanwhile, about a second for each GB.
+   * @throws FileError `already_exists`, `not_found` for a directory that is not there, `quota_exceeded` …
+   */
   backup(path: string): Promise<void>;
 }
 
@@ -29,7 +33,6 @@ const CHECKPOINT_PAGES = 1000;
 const LOG_KEEP_BYTES = 64 * 1024 * 1024;
 /** Only somebody who looks with `sqlite3` can be in the way, and then not for long; the event loop stands meanwhile. */
 const BUSY_MS = 1000;
-const BACKUP_PAGES_A_STEP = 256;
 
 /**
  * Opens the data directory, making it if there is none.
@@ -46,8 +49,8 @@ export async function openLocal(
   const path = `${dir}/${DATABASE_FILE}`;
   let db: DatabaseSync | undefined;
   try {
-    const isNew = await isNewDatabase(path);
-    if (!isNew) refuseNewer(path);
+    const { isNew, version } = await findDatabase(path);
+    refuseNewer(path, version ?? loggedVersion(path));
     const opened = db = told("open", path, () => new DatabaseSync(path));
     const port = sqlitePort(db, path);
     told("open", path, () => configure(opened, path, isNew));
@@ -113,17 +116,17 @@ async function backup(db: DatabaseSync, to: string): Promise<void> {
   }
   try {
     (await Deno.open(part, { write: true, create: true, truncate: true, mode: 0o600 })).close();
-    await copyDatabase(db, part, { rate: BACKUP_PAGES_A_STEP });
+    await copyDatabase(db, part);
     await Deno.rename(part, to);
   } catch (error) {
     for (const path of [part, to]) await Deno.remove(path).catch(() => {});
-    throw sqliteError("back up to", to, error);
+    throw worldError("back up to", to, error);
   }
 }
 
-/** Looks without writing: a newer program's log is not even folded in. */
-function refuseNewer(path: string): void {
-  const version = told("open", path, () => {
+/** What an unclean stop has left in the log says, without folding it in. */
+function loggedVersion(path: string): number {
+  return told("open", path, () => {
     const db = new DatabaseSync(path, { readOnly: true });
     try {
       return pragma(db, "user_version") as number;
@@ -131,6 +134,9 @@ function refuseNewer(path: string): void {
       db.close();
     }
   });
+}
+
+function refuseNewer(path: string, version: number): void {
   if (version <= SCHEMA_VERSION) return;
   throw new FileError("not_supported", "open", path, {
     detail: `its schema is version ${version}, this program knows up to ${SCHEMA_VERSION}; ` +
@@ -157,7 +163,7 @@ const SETTINGS = [
   "temp_store = MEMORY",
 ];
 
-function configure(db: DatabaseSync, path: string, isNew: boolean): void {
+export function configure(db: DatabaseSync, path: string, isNew: boolean): void {
   for (const setting of SETTINGS) pragma(db, setting);
   if (isNew) {
     pragma(db, `page_size = ${PAGE_BYTES}`);
@@ -196,6 +202,11 @@ export function sqlitePort(db: DatabaseSync, path: string): SqlPort {
     return NO_ROWS;
   }
 
+  /** SQLite may have rolled back by itself, as it does when the disk is full. */
+  function abandon(): void {
+    if (db.isTransaction) run("ROLLBACK", []);
+  }
+
   return {
     exec(sql, params) {
       try {
@@ -206,14 +217,18 @@ export function sqlitePort(db: DatabaseSync, path: string): SqlPort {
     },
     transaction: (work) =>
       told("commit", path, () => {
+        abandon();
         run("BEGIN IMMEDIATE", []);
         try {
           const answer = work();
           run("COMMIT", []);
           return answer;
         } catch (error) {
-          // SQLite may have rolled back by itself, as it does when the disk is full.
-          if (db.isTransaction) run("ROLLBACK", []);
+          try {
+            abandon();
+          } catch {
+            // What went wrong first is told; the next transaction tries again to be rid of this one.
+          }
           throw error;
         }
       }),
