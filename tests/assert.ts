@@ -1,18 +1,18 @@
-/** The assertions of the tests: the one importer of the assertion library. */
+/** The assertions of the tests: the one importer of the assertion library. All compare strictly: Deno's `assert/strict` gives the loose ones under the short names. */
 export {
   AssertionError,
-  deepEqual,
+  deepStrictEqual as deepEqual,
   default,
   doesNotMatch,
   doesNotReject,
   doesNotThrow,
-  equal,
   fail,
   match,
-  notDeepEqual,
-  notEqual,
+  notDeepStrictEqual as notDeepEqual,
+  notStrictEqual as notEqual,
   ok,
   partialDeepStrictEqual,
   rejects,
+  strictEqual as equal,
   throws,
 } from "node:assert/strict";
