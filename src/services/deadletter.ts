@@ -1,6 +1,6 @@
 /** `/deadletter/`: envelopes that were given up or did not fit, with their errors; back into the inbox, or away. */
 import { envelopeToJson, senderOf } from "../core/envelope.ts";
-import { type EnvelopeId, envelopeId } from "../core/id.ts";
+import { envelopeId } from "../core/id.ts";
 import type { AgentView, DeadLetter, ServiceFactory } from "../core/view.ts";
 import type { Entry } from "../fs/file.ts";
 import { byteOrder } from "../fs/path.ts";
@@ -135,21 +135,16 @@ async function command(
   const [word, what, ...rest] = text.trim().split(/\s+/);
   const fresh = rest[0] === "fresh";
   if (what !== undefined && rest.length === (fresh ? 1 : 0)) {
-    if (word === "replay" && what === "all" && !fresh) {
-      return { replayed: await deadLetters.replayAll() };
-    }
-    if (word === "replay") {
-      await deadLetters.replay(idOf(what), fresh);
+    const all = what === "all";
+    if (word === "replay" && all && !fresh) return { replayed: await deadLetters.replayAll() };
+    if (word === "replay" && !all) {
+      await deadLetters.replay(envelopeId(what), fresh);
       return { replayed: 1 };
     }
     if (word === "discard" && !fresh) {
-      await deadLetters.discard(idOf(what));
+      await deadLetters.discard(envelopeId(what));
       return { discarded: 1 };
     }
   }
   throw refusal("invalid_request", `it takes ${COMMANDS.join(", ")}`);
-}
-
-function idOf(text: string): EnvelopeId {
-  return envelopeId(text);
 }
