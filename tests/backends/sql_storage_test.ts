@@ -145,11 +145,12 @@ Deno.test("no statement reads more of a table than it answers", async () => {
 });
 
 Deno.test("a closed backend commits what waited and then refuses everything, rows it knows by heart too", async () => {
-  const { backend } = sqlFixture();
+  const { backend, log } = sqlFixture();
   const storage = backend.storage("a");
   const waiting = storage.commit(puts("state"));
   backend.close();
   await waiting;
+  await quiet(log);
   for (
     const ask of [
       () => storage.get("state"),

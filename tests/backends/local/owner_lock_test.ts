@@ -3,7 +3,7 @@ import { openLocal } from "../../../src/backends/local/sqlite.ts";
 import { key } from "../../../src/core/keys.ts";
 import { inTempDir } from "./temp_dir.ts";
 
-const HOLDER = new URL("holder.ts", import.meta.url).pathname;
+const HOLDER = new URL("./holder.ts", import.meta.url).pathname;
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, undefined> {
   let rest = "";
@@ -38,7 +38,7 @@ function hold(dir: string, rows: number, rights: string[] = ["-A"]) {
     async failure(): Promise<string> {
       const stderr = await new Response(child.stderr).text();
       await child.status;
-      await lines.return(undefined);
+      while (await this.line() !== undefined);
       return stderr;
     },
   };
