@@ -1,5 +1,6 @@
 /** The register of the laws: every list, in the order in which it is told. Who keeps them is said where the subjects are made. */
 import { fileLaws } from "./files.ts";
+import { httpLaws } from "./http.ts";
 import { namespaceLaws } from "./namespace.ts";
 import { storageLaws } from "./storage.ts";
 
@@ -28,5 +29,11 @@ export const LISTS: readonly LawList[] = [
     title: "M: namespaces",
     about: "What a namespace keeps: who serves a path, who may, from when and until when.",
     laws: namespaceLaws,
+  },
+  {
+    title: "H: the control plane over HTTP",
+    about:
+      "What a server keeps, whoever asks. Some laws can be tried only with the operator's token.",
+    laws: httpLaws,
   },
 ];

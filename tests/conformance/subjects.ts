@@ -1,14 +1,19 @@
 /** Who is tried on this machine, and by which laws. */
 import { fileLawsFor } from "../../conformance/files.ts";
+import { httpLawsFor } from "../../conformance/http.ts";
 import { namespaces } from "../../conformance/memory.ts";
 import { namespaceLaws } from "../../conformance/namespace.ts";
 import { storageLaws } from "../../conformance/storage.ts";
 import { type Trial, trials } from "../../conformance/trial.ts";
 import { fileSubjects } from "./file_subjects.ts";
+import { clientSubjects, httpSubjects } from "./http_subjects.ts";
 import { storageSubjects } from "./storage_subjects.ts";
 
 export const TRIALS: readonly Trial[] = [
   ...trials(storageLaws, storageSubjects),
-  ...fileSubjects.flatMap(([subject, features]) => trials(fileLawsFor(features), [subject])),
+  ...[...fileSubjects, ...clientSubjects].flatMap(([subject, features]) =>
+    trials(fileLawsFor(features), [subject])
+  ),
   ...trials(namespaceLaws, [namespaces]),
+  ...httpSubjects.flatMap(([subject, features]) => trials(httpLawsFor(features), [subject])),
 ];

@@ -22,6 +22,21 @@ Deno.test("the table has a row a law and a column a subject", () => {
   );
 });
 
+Deno.test("subjects whose names are too wide are told above, by numbers", () => {
+  assert.equal(
+    table(FINDINGS, [], 20),
+    [
+      "1  memory",
+      "2  sqlite",
+      "",
+      "law               1  2",
+      "S1   reads_back   ✓  ✓",
+      "S2   orders_keys  ✓  ✗",
+      "F1   walks        ✓  –",
+    ].join("\n"),
+  );
+});
+
 Deno.test("laws stand in the order in which they are told, unknown ones last", () => {
   const rows = table(FINDINGS, ["F1", "S2"]).split("\n");
   assert.deepEqual(rows.map((row) => row.split(" ")[0]), ["law", "F1", "S2", "S1"]);

@@ -102,9 +102,16 @@ Deno.test("house: no file that nothing imports", () => {
 });
 
 Deno.test("house: a module named by its URL counts as imported", () => {
-  const source = `new Worker(new URL("./dir_worker.ts", import.meta.url), { type: "module" })`;
+  const source = `
+    new Worker(new URL("./dir_worker.ts", import.meta.url), { type: "module" });
+    const held = new URL("held.ts", import.meta.url).pathname;
+    const other = import.meta.resolve("../memory.ts");
+    const page = new URL("./page.html", import.meta.url);
+  `;
   assert.deepEqual(urlsIn(source, "src/backends/local/dir.ts"), [
     "src/backends/local/dir_worker.ts",
+    "src/backends/local/held.ts",
+    "src/backends/memory.ts",
   ]);
 });
 

@@ -6,12 +6,13 @@ export const README = "conformance/README.md";
 
 const HEAD = `# The laws
 
-A law is an id, a sentence, and a function that tries to break it. It knows no test framework and nothing of the world, so the same list is tried in Deno, in a bare realm, and on any backend.
+A law is an id, a sentence, and a function that tries to break it. It knows no test framework and nothing of the world, so the same list is tried in Deno, in a bare realm, on any backend, and over HTTP against a running server.
 
 \`\`\`sh
 deno test conformance/                      # the memory subject: no flag, no permission
 deno task conformance                       # every subject here, as a table
 deno task conformance S F3                  # a list, a law
+deno task conformance --url http://…        # a running server, by the laws of HTTP
 \`\`\`
 
 To hold something new to a list, give the list a subject (\`law.ts\`): a name, and a way to open a fresh one. Subjects of this tree are made in \`conformance/memory.ts\` and \`tests/conformance/subjects.ts\`.

@@ -74,10 +74,15 @@ function nameOf(specifier: string): string {
   return found ? `npm:${found[1]}` : specifier;
 }
 
+const BY_URL =
+  /(?:new URL\(\s*"([^":]+\.(?:ts|js))",\s*import\.meta\.url|import\.meta\.resolve\("(\.[^":]+)")\s*,?\s*\)/g;
+
 /** Modules that a file starts or reads by their URL (a worker, say): imports in all but the word. */
 export function urlsIn(source: string, file: string): string[] {
-  const found = source.matchAll(/new URL\(\s*"(\.[^"]+\.(?:ts|js))",\s*import\.meta\.url\s*\)/g);
-  return Array.from(found, ([, path]) => nameOf(new URL(path!, new URL(file, ROOT)).href));
+  return Array.from(
+    source.matchAll(BY_URL),
+    ([, made, resolved]) => nameOf(new URL(made ?? resolved!, new URL(file, ROOT)).href),
+  );
 }
 
 /** Every import that the compiler sees, of types and dynamic ones included, and the modules named by URL. */
