@@ -84,6 +84,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
   let coming = 0;
   let heldBytes = 0;
   let dropped = 0;
+  let dying: Promise<unknown> = Promise.resolve();
   let policy = options.policy;
 
   function entryOf(n: number, envelope: Envelope, bytes: number): Waiting {
@@ -185,7 +186,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
       await storage.commit(batchOf(n, envelope, bytes, opts, peer, dropRows));
     } catch (error) {
       if (opts.peer) peers.delete(key.peer(opts.peer.sender, opts.peer.birth));
-      if (drop) putBack(drop);
+      if (drop) queue.putBack(drop);
       const known = opts.peer || opts.again ? undefined : await seen(envelope.id);
       if (known) return await repeated(envelope, known);
       throw error;
@@ -243,14 +244,17 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     if (entry.envelope) heldBytes -= entry.bytes;
     queue.remove(entry);
   }
-  function putBack(entry: Waiting): void {
-    entry.gone = false;
-    queue.add(entry);
-  }
 
-  async function acceptDead(envelope: Envelope, opts: AcceptOptions): Promise<Receipt> {
-    if (await dead.countOverflow() >= policy.dead_letter_max) throw inboxFull();
-    if (opts.peer) throw inboxFull();
+  /** One after the other, so that the count by which one is let in still holds when it is in. */
+  function acceptDead(envelope: Envelope, opts: AcceptOptions): Promise<Receipt> {
+    const done = dying.then(() => putDead(envelope, opts));
+    dying = done.catch(() => {});
+    return done;
+  }
+  async function putDead(envelope: Envelope, opts: AcceptOptions): Promise<Receipt> {
+    const known = await seen(envelope.id);
+    if (known) return await repeated(envelope, known);
+    if (opts.peer || await dead.countOverflow() >= policy.dead_letter_max) throw inboxFull();
     const n = next++;
     const seenKey = key.seen(envelope.id);
     const seenRow: SeenRow = { n, d: payloadDigest(envelope) };

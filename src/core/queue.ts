@@ -28,6 +28,8 @@ export interface Queue {
   /** The entry's wait is over. */
   release(entry: Waiting): void;
   remove(entry: Waiting): void;
+  /** Undoes `remove`: it stands where its number says. */
+  putBack(entry: Waiting): void;
   get(n: number): Waiting | undefined;
   /** In order of number. */
   all(): Iterable<Waiting>;
@@ -91,6 +93,21 @@ export function makeQueue(): Queue {
       byN.delete(entry.n);
       const list = held.get(entry.sender);
       if (list?.[0] === entry) this.release(entry);
+    },
+    putBack(entry) {
+      entry.gone = false;
+      const among = (line: readonly Waiting[]) =>
+        [...line.filter((w) => w !== entry), entry].sort((a, b) => a.n - b.n);
+      const all = among([...byN.values()]);
+      byN.clear();
+      for (const w of all) byN.set(w.n, w);
+      const line = held.get(entry.sender);
+      if (line) held.set(entry.sender, [line[0]!, ...among(line.slice(1))]);
+      else if (entry.front) front = among(front);
+      else {
+        ready = among(ready.slice(head));
+        head = 0;
+      }
     },
     get: (n) => byN.get(n),
     all: () => byN.values(),
