@@ -10,6 +10,8 @@ export interface OpenOptions {
   readonly length?: number;
   /** watch, and read of a stream file: only events whose `seq` is greater. */
   readonly after?: number;
+  /** read of a stream file: only events whose `seq` is not greater. From n to m: `{ after: n - 1, to: m }`. */
+  readonly to?: number;
   /** watch of a stream file without `after`: begin with the last so many events that are kept (0 if absent). */
   readonly tail?: number;
   /** The version the file must still have when the change is committed; `*none*`: it must not exist; `*any*`: it must exist. */

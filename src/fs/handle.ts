@@ -24,7 +24,7 @@ export async function openRow(
 
 /** @throws FileError `invalid_request` for a number that is none */
 export function checkOptions(options: OpenOptions): void {
-  for (const name of ["offset", "length", "after", "tail"] as const) {
+  for (const name of ["offset", "length", "after", "to", "tail"] as const) {
     const value = options[name];
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 0)) {
       throw refusal("invalid_request", `${name} is an integer from 0, not ${value}`);

@@ -9,13 +9,14 @@ type Range = Pick<OpenOptions, "offset" | "length">;
 const encoder = new TextEncoder();
 
 export async function openRead(row: FileRow, options: OpenOptions, life: Life): Promise<Verbs> {
-  const { offset, length, after, tail } = options;
+  const { offset, length, after, to, tail } = options;
   const body = await life.during(() =>
     row.read!({
       signal: life.signal,
       ...(offset === undefined ? {} : { offset }),
       ...(length === undefined ? {} : { length }),
       ...(after === undefined ? {} : { after }),
+      ...(to === undefined ? {} : { to }),
       ...(tail === undefined ? {} : { tail }),
     })
   );

@@ -18,6 +18,8 @@ export interface ReadOptions {
   readonly length?: number;
   /** Stream files: only events whose `seq` is greater. */
   readonly after?: number;
+  /** Stream files: only events whose `seq` is not greater. */
+  readonly to?: number;
   readonly tail?: number;
   readonly signal: AbortSignal;
 }

@@ -130,8 +130,8 @@ function rowOf(wire: Wire, url: string, { match }: OpenOptions): FileRow {
     ranges: true,
     parts: true,
     maxBytes: PART_BYTES,
-    async read({ offset, length, after, tail, signal }) {
-      const query = { mode: "read", offset, len: length, after, tail };
+    async read({ offset, length, after, to, tail, signal }) {
+      const query = { mode: "read", offset, len: length, after, to, tail };
       return chunksOf(await wire.send({ op: "read", path: url, query, headers, signal }), url);
     },
     writer: (mode, { offset, type, signal }) =>

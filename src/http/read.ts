@@ -82,16 +82,19 @@ export async function readOnly(
   return await whole(handle, { "content-type": "application/octet-stream", ...BYTES });
 }
 
-/** `?offset=&len=&after=&tail=`; undefined without any of them. */
+/** `?offset=&len=&after=&from=&to=&tail=`, where `from=n` is `after=n-1`; undefined without any of them. */
 function partOf(query: URLSearchParams): OpenOptions | undefined {
   const offset = numberIn(query, "offset");
   const length = numberIn(query, "len");
-  const after = numberIn(query, "after");
+  const from = numberIn(query, "from");
+  const after = numberIn(query, "after") ?? (from ? from - 1 : undefined);
+  const to = numberIn(query, "to");
   const tail = numberIn(query, "tail");
   const part = {
     ...(offset === undefined ? {} : { offset }),
     ...(length === undefined ? {} : { length }),
     ...(after === undefined ? {} : { after }),
+    ...(to === undefined ? {} : { to }),
     ...(tail === undefined ? {} : { tail }),
   };
   return Object.keys(part).length ? part : undefined;

@@ -28,6 +28,10 @@ inWorld("streams are lines of JSON, resumed behind a seq", async ({ files, tick 
   deepEqual(outbox.map((event) => event["data"]), ["a", "b", "c"]);
   deepEqual(await lines(files, "/outbox", { after: outbox[0]!.seq }), outbox.slice(1));
   deepEqual(await lines(files, "/outbox", { tail: 1 }), outbox.slice(2));
+  const [first, second, third] = outbox.map((event) => event.seq);
+  deepEqual(await lines(files, "/outbox", { after: first!, to: second! }), outbox.slice(1, 2));
+  deepEqual(await lines(files, "/outbox", { to: second! }), outbox.slice(0, 2));
+  deepEqual(await lines(files, "/outbox", { tail: 2, to: third! }), outbox.slice(1));
   deepEqual(await lines(files, "/outbox", { after: outbox[2]!.seq }), []);
   const trace = await lines(files, "/logs/trace");
   deepEqual(trace.map((event) => event.seq), trace.map((_, i) => trace[0]!.seq + i));

@@ -12,8 +12,10 @@ export function streamFile(stream: Stream, about: string): FileRow {
     kind: "stream",
     type: "application/x-ndjson",
     about,
-    read: ({ after, tail }) =>
-      lines(tail !== undefined && after === undefined ? last(stream, tail) : from(stream, after)),
+    read: ({ after, to, tail }) => {
+      const only = after === undefined && tail !== undefined;
+      return lines(upTo(to, only ? last(stream, tail) : from(stream, after)));
+    },
     watch: ({ after, tail, signal }) =>
       stream.watch({
         signal,
@@ -24,12 +26,22 @@ export function streamFile(stream: Stream, about: string): FileRow {
 }
 
 /** Everything that is kept behind `after`, page by page. */
-export async function* from(stream: Stream, after?: number): AsyncGenerator<StreamEvent> {
+async function* from(stream: Stream, after?: number): AsyncGenerator<StreamEvent> {
   while (true) {
     const events = await stream.read({ limit: PAGE, ...(after === undefined ? {} : { after }) });
     if (events.length === 0) return;
     yield* events;
     after = events.at(-1)!.seq;
+  }
+}
+
+async function* upTo(
+  to: number | undefined,
+  events: AsyncIterable<StreamEvent>,
+): AsyncGenerator<StreamEvent> {
+  for await (const event of events) {
+    if (to !== undefined && event.seq > to) return;
+    yield event;
   }
 }
 
