@@ -17,13 +17,18 @@ export interface LiveContext {
 }
 
 /**
- * A context over `port`. After `life.end()`, or when the port's signal aborts, its calls reject and the rest throws with `not_ready`;
+ * A context over `port`, its chance seeded by `seed`. After `life.end()`, or when the port's signal aborts, its calls reject and the rest throws with `not_ready`;
  * `agent`, `tick` and `signal` stay readable.
  */
-export function makeContext(run: HookRun, port: TickPort, state: unknown): LiveContext {
+export function makeContext(
+  run: HookRun,
+  port: TickPort,
+  state: unknown,
+  seed: Uint8Array,
+): LiveContext {
   const life = hookLife(port.signal);
   const { call, effect, mustLive } = life;
-  const chance = chanceOf(run, life);
+  const chance = chanceOf(seed, life);
   const now = timestamp(run.tick.now);
   let current = state;
 
@@ -113,12 +118,8 @@ function agentKv(port: TickPort, life: HookLife): AgentKv {
   };
 }
 
-/** Hooks of one envelope draw from rows of their own, or `onWake` and `onTrigger` would make the same UUIDs. */
-function chanceOf(run: HookRun, life: HookLife): SeededRandom {
+function chanceOf(seed: Uint8Array, life: HookLife): SeededRandom {
   let made: SeededRandom | undefined;
-  const { envelope_id } = run.tick;
-  // No envelope id has a "/".
-  const seed = run.hook === "onTrigger" ? envelope_id : `${envelope_id}/${run.hook}`;
   const seeded = (op: string) => {
     life.mustLive(op);
     return made ??= seededRandom(seed);

@@ -16,10 +16,16 @@ const MAX_STACK_CHARS = 4 * 1024 * 1024;
 /**
  * Runs one hook; a hook that the agent does not have changes nothing, but its state is still held against the schema (so `migrate`
  * of an agent without one validates). Nothing of the context works afterwards.
+ * @param seed of `ctx.random()` and `ctx.uuid()`: `seedOf(run)`
  * @throws FileError `agent_error` (whatever the agent threw, in `detail`, its stack in `cause`), `timeout` as soon as the port's
- * signal aborts, even if the handler never ends, `corrupt` (the stored state is not JSON)
+ * signal aborts, even if the handler never ends, `out_of_memory`, `corrupt` (the stored state is not JSON)
  */
-export function runHook(agent: Agent, run: HookRun, port: TickPort): Promise<HookResult> {
+export function runHook(
+  agent: Agent,
+  run: HookRun,
+  port: TickPort,
+  seed: Uint8Array,
+): Promise<HookResult> {
   return new Promise((resolve, reject) => {
     const stop = () => {
       const detail = "it was ended before its handler was done";
@@ -27,17 +33,22 @@ export function runHook(agent: Agent, run: HookRun, port: TickPort): Promise<Hoo
     };
     if (port.signal.aborted) return stop();
     port.signal.addEventListener("abort", stop);
-    perform(agent, run, port).then(resolve, reject).finally(() => {
+    perform(agent, run, port, seed).then(resolve, reject).finally(() => {
       port.signal.removeEventListener("abort", stop);
     });
   });
 }
 
-async function perform(agent: Agent, run: HookRun, port: TickPort): Promise<HookResult> {
+async function perform(
+  agent: Agent,
+  run: HookRun,
+  port: TickPort,
+  seed: Uint8Array,
+): Promise<HookResult> {
   try {
     if (run.hook === "migrate") return await migrate(agent, run);
     const state = await loadState(run.state, agent.state);
-    const live = makeContext(run, port, state);
+    const live = makeContext(run, port, state, seed);
     let outcome: unknown;
     try {
       outcome = await invoke(agent, run, live.ctx);
@@ -109,10 +120,23 @@ function badOutcome(run: HookRun, was: string): FileError {
 
 function thrown(error: unknown, run: HookRun): FileError {
   const stack = agentStack(error);
-  return new FileError("agent_error", "run", placeOf(run), {
-    detail: errorText(error),
-    ...(stack === undefined ? {} : { cause: stack }),
-  });
+  return new FileError(
+    isAllocationFailure(error) ? "out_of_memory" : "agent_error",
+    "run",
+    placeOf(run),
+    {
+      detail: errorText(error),
+      ...(stack === undefined ? {} : { cause: stack }),
+    },
+  );
+}
+
+/** V8 refuses a buffer that cannot be had with an error; all else that is too much ends the process. */
+function isAllocationFailure(error: unknown): boolean {
+  return error instanceof RangeError &&
+    /^(?:Array buffer allocation failed|WebAssembly\.Memory\(\): could not allocate)/.test(
+      error.message,
+    );
 }
 
 /** The frames of the agent's own code: those above this room's, with its `data:` address made short. */

@@ -9,6 +9,7 @@ import { runHook } from "./handler.ts";
 import { guardAgainstLateErrors } from "./life.ts";
 import { errorText } from "./log.ts";
 import { agentOf, factsOf } from "./module.ts";
+import { seedOf } from "./seed.ts";
 
 /** Evaluates a bundled module in this process and answers its exports. */
 export type ModuleLoader = (source: Uint8Array, digest: string) => Promise<unknown>;
@@ -70,7 +71,7 @@ function instance(agent: Agent, what: string): AgentInstance {
       return alive;
     },
     run(run, port) {
-      if (alive) return runHook(agent, ownCopy(run), port);
+      if (alive) return runHook(agent, ownCopy(run), port, seedOf(run));
       const detail = "the agent was stopped";
       return Promise.reject(new FileError("not_ready", "run", run.agent.id, { detail }));
     },

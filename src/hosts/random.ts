@@ -1,5 +1,4 @@
-/** Chance that is the same at every retry: sfc32 (Chris Doty-Humphrey's Small Fast Counter), seeded by the SHA-256 of a name. */
-import { sha256 } from "@noble/hashes/sha2.js";
+/** Chance that is the same at every retry: sfc32 (Chris Doty-Humphrey's Small Fast Counter), seeded by a digest. */
 import { uuidv4 } from "../core/id.ts";
 
 export interface SeededRandom {
@@ -9,9 +8,12 @@ export interface SeededRandom {
   uuid(): string;
 }
 
-/** The same `seed` gives the same row of numbers and UUIDs, on every machine and after every restart. */
-export function seededRandom(seed: string): SeededRandom {
-  const next = sfc32(sha256(new TextEncoder().encode(seed)));
+/**
+ * The same seed gives the same row of numbers and UUIDs, on every machine and after every restart.
+ * @param seed at least 12 bytes without a pattern, as `seedOf` makes them
+ */
+export function seededRandom(seed: Uint8Array): SeededRandom {
+  const next = sfc32(seed);
   return {
     random: () => (next() >>> 5) * 2 ** -27 + (next() >>> 6) * 2 ** -53,
     uuid() {
@@ -23,9 +25,9 @@ export function seededRandom(seed: string): SeededRandom {
   };
 }
 
-/** 128 bits of state: three words of the digest and a counter that begins at 1, as its author seeds it. */
-function sfc32(digest: Uint8Array): () => number {
-  const words = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+/** 128 bits of state: three words of the seed and a counter that begins at 1, as its author seeds it. */
+function sfc32(seed: Uint8Array): () => number {
+  const words = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
   let a = words.getUint32(0), b = words.getUint32(4), c = words.getUint32(8), counter = 1;
   const next = () => {
     const out = (a + b + counter) >>> 0;

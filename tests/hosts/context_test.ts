@@ -3,6 +3,7 @@ import assert from "../assert.ts";
 import type { AgentContext } from "../../src/core/agent.ts";
 import type { EnvelopeId } from "../../src/core/id.ts";
 import { runHook } from "../../src/hosts/handler.ts";
+import { seedOf } from "../../src/hosts/seed.ts";
 import { makePort, makeRun, NOW } from "./port.ts";
 
 type Body = (ctx: AgentContext) => unknown;
@@ -218,6 +219,7 @@ Deno.test("chance is seeded by the envelope, and hooks of one envelope do not sh
     { name: "w", onTrigger() {}, onWake: draw as (ctx: AgentContext) => void },
     makeRun({ hook: "onWake" }),
     makePort(),
+    seedOf(makeRun({ hook: "onWake" })),
   );
   assert.notEqual(woken.state, a.result.state);
 });

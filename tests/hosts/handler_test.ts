@@ -4,6 +4,7 @@ import assert from "../assert.ts";
 import type { Agent } from "../../src/core/agent.ts";
 import { FileError } from "../../src/fs/error.ts";
 import { runHook } from "../../src/hosts/handler.ts";
+import { seedOf } from "../../src/hosts/seed.ts";
 import { makePort, makeRun } from "./port.ts";
 
 const agent = (onTrigger: Agent["onTrigger"], more: Partial<Agent> = {}): Agent => ({
@@ -12,7 +13,7 @@ const agent = (onTrigger: Agent["onTrigger"], more: Partial<Agent> = {}): Agent 
   ...more,
 });
 const run = (a: Agent, change: Parameters<typeof makeRun>[0] = {}, port = makePort()) =>
-  runHook(a, makeRun(change), port);
+  runHook(a, makeRun(change), port, seedOf(makeRun(change)));
 
 Deno.test("the state that the handler leaves is the next one, replaced or changed in place", async () => {
   const counts = agent((ctx) => void ctx.state.n++);
@@ -201,6 +202,15 @@ Deno.test("a schema that throws is the agent's error", async () => {
     code: "agent_error",
     message: /RangeError: deep/,
   });
+});
+
+Deno.test("a buffer that cannot be had is out_of_memory", async () => {
+  const greedy = agent(() => void new Uint8Array(Number.MAX_SAFE_INTEGER));
+  await assert.rejects(run(greedy), { code: "agent_error", message: /Invalid typed array length/ });
+  const asks = agent(() => {
+    throw new RangeError("Array buffer allocation failed");
+  });
+  await assert.rejects(run(asks), { code: "out_of_memory" });
 });
 
 Deno.test("a state that cannot be kept fails the hook with the place", async () => {

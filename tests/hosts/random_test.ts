@@ -1,6 +1,14 @@
 /** Chance by seed: the published generator, the same everywhere, no correlation between neighbours. */
 import assert from "../assert.ts";
-import { seededRandom } from "../../src/hosts/random.ts";
+import type { EnvelopeId } from "../../src/core/id.ts";
+import { seededRandom as generator } from "../../src/hosts/random.ts";
+import { seedOf } from "../../src/hosts/seed.ts";
+import { makeRun } from "./port.ts";
+
+function seededRandom(id: string) {
+  const tick = { ...makeRun().tick, envelope_id: id as EnvelopeId };
+  return generator(seedOf(makeRun({ tick })));
+}
 
 Deno.test("the same seed gives the same row", () => {
   const a = seededRandom("env_1"), b = seededRandom("env_1");
