@@ -10,16 +10,13 @@ type Body = (ctx: AgentContext) => unknown;
 
 /** Runs `body` as an agent's handler. */
 async function within(body: Body, port = makePort(), run = makeRun()) {
-  const result = await runHook(
-    {
-      name: "test",
-      async onTrigger(ctx) {
-        await body(ctx);
-      },
+  const agent = {
+    name: "test",
+    async onTrigger(ctx: AgentContext) {
+      await body(ctx);
     },
-    run,
-    port,
-  );
+  };
+  const result = await runHook(agent, run, port, seedOf(run));
   return { port, result, state: JSON.parse(result.state) };
 }
 
