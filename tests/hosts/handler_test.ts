@@ -206,11 +206,7 @@ Deno.test("a schema that throws is the agent's error", async () => {
 
 Deno.test("a buffer that cannot be had is out_of_memory", async () => {
   const greedy = agent(() => void new Uint8Array(Number.MAX_SAFE_INTEGER));
-  await assert.rejects(run(greedy), { code: "agent_error", message: /Invalid typed array length/ });
-  const asks = agent(() => {
-    throw new RangeError("Array buffer allocation failed");
-  });
-  await assert.rejects(run(asks), { code: "out_of_memory" });
+  await assert.rejects(run(greedy), { code: "out_of_memory", message: /allocation failed/ });
 });
 
 Deno.test("a state that cannot be kept fails the hook with the place", async () => {
