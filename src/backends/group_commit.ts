@@ -17,8 +17,8 @@ export interface GroupCommit {
 }
 
 /** What one group may hold, so that the event loop is free again after a few milliseconds. */
-export const MAX_GROUP_ROWS = 2048;
-export const MAX_GROUP_BYTES = 4 * 1024 * 1024;
+export const MAX_GROUP_ROWS = 512;
+export const MAX_GROUP_BYTES = 1024 * 1024;
 
 interface Waiting extends Job {
   resolve(): void;

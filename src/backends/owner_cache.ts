@@ -27,7 +27,7 @@ const MAX_HOT_BYTES = 64 * 1024;
 /** What an owner and what a row cost beside their bytes: map entry, key, header. */
 const OVERHEAD_BYTES = 200;
 /** A value may keep alive so many times its own size of the array that it is part of; it pays for the whole. */
-const MAX_SHARE = 4;
+const MAX_SHARE = 16;
 
 /** When the young generation is full it becomes the old one; who is asked for comes along, the others are forgotten with the next. */
 export function ownerCache(generationBytes = GENERATION_BYTES): OwnerCache {

@@ -55,5 +55,6 @@ const BY_FAMILY: ReadonlyMap<string, Place> = new Map(FOUND_PLACES.map((p) => [p
 
 /** Where the row of a key, or all rows of a prefix that has a slash, live. */
 export function placeOf(key: string): Place {
-  return BY_FAMILY.get(key.slice(0, key.indexOf("/") + 1)) ?? ROWS;
+  const slash = key.indexOf("/");
+  return slash < 0 ? ROWS : BY_FAMILY.get(key.slice(0, slash + 1)) ?? ROWS;
 }

@@ -41,12 +41,14 @@ export async function lockOwner(dir: string, nowMs: number): Promise<OwnerLock> 
   }
   return {
     release() {
-      // A disk that is full or gone must not keep the lock: closing is what gives it back.
+      // A disk that is full or gone must not keep the lock.
       try {
         file.truncateSync();
       } catch {
         // The note stays; it names a holder only while somebody holds the lock.
       }
+      // A subprocess that is being started at this moment still has the file open, and would keep the lock until it runs.
+      file.unlockSync();
       file.close();
     },
   };
