@@ -15,7 +15,7 @@ import {
 
 export const agentLaws: readonly HttpLaw[] = [
   {
-    id: "H10",
+    id: "H8",
     name: "paths_are_taken_apart_once",
     says: "each segment of the raw path is decoded once; what decodes to no name, or does not " +
       "decode, is invalid_path",
@@ -34,7 +34,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H11",
+    id: "H9",
     name: "what_is_not_there_is_not_found",
     says: "an agent or a route that is not there is not_found; an id that can be none is " +
       "invalid_request",
@@ -53,7 +53,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H12",
+    id: "H10",
     name: "errors_are_problems",
     says: "an error is problem+json with type, title, status, code, detail and the path, and has " +
       "no stack",
@@ -71,7 +71,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H13",
+    id: "H11",
     name: "methods_are_told",
     says: "a method that a resource does not take is 405, and Allow names those it takes",
     needs: [],
@@ -97,7 +97,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H14",
+    id: "H12",
     name: "create_answers_who_it_is",
     says: "a create answers 201 with id, pubkey, npub, status and urls; the same again 200, " +
       "another under that id 409",
@@ -117,7 +117,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H15",
+    id: "H13",
     name: "a_bad_create_makes_nothing",
     says: "a create that says nothing sensible is refused by the field at fault, and makes nothing",
     needs: [],
@@ -144,7 +144,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H16",
+    id: "H14",
     name: "agents_are_listed_in_pages",
     says: "GET /agents lists in order of id, by state, page by page; GET /agents/{id} tells one, " +
       "and with a last slash lists its files",
@@ -181,7 +181,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H17",
+    id: "H15",
     name: "a_deleted_agent_is_gone",
     says: "DELETE answers 204, and nothing of the agent is found afterwards; its id is free",
     needs: ["token"],
@@ -197,7 +197,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H18",
+    id: "H16",
     name: "control_words_drive_its_life",
     says: "tick answers its TickResult; hibernate, wake, pause and resume do as they say; a " +
       "paused agent is not_ready to tick",
@@ -221,7 +221,7 @@ export const agentLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H19",
+    id: "H17",
     name: "the_runtime_is_told_and_paused",
     says: "/runtime/status counts; /runtime/pause holds every agent until /runtime/resume",
     needs: ["token"],

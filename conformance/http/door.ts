@@ -187,7 +187,7 @@ export const doorLaws: readonly HttpLaw[] = [
 /** Told last: it leaves the caller's address with too many wrong tokens for a while. */
 export const lastLaws: readonly HttpLaw[] = [
   {
-    id: "H90",
+    id: "H37",
     name: "wrong_tokens_are_limited",
     says: "too many wrong tokens are rate_limited, and the right one is let in all the same",
     needs: ["token"],

@@ -27,7 +27,7 @@ const ended = (found: readonly Sent[]) => found.some(({ event }) => event === "t
 
 export const eventLaws: readonly HttpLaw[] = [
   {
-    id: "H40",
+    id: "H33",
     name: "the_trace_streams",
     says: "GET /logs/trace alone streams what happens, live: id is the seq, event the type, and " +
       "the data JSON",
@@ -49,7 +49,7 @@ export const eventLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H41",
+    id: "H34",
     name: "a_watch_resumes",
     says: "Last-Event-ID, or ?after=, goes on behind that seq; ?tail=N begins with the last N",
     needs: [],
@@ -76,7 +76,7 @@ export const eventLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H42",
+    id: "H35",
     name: "a_watch_is_asked_for",
     says: "?watch=1 or Accept: text/event-stream watches, ?watch=0 never; a stream file that is " +
       "read answers what is kept and ends",
@@ -102,7 +102,7 @@ export const eventLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H43",
+    id: "H36",
     name: "a_files_changes_are_watched",
     says: "a watch of any other file tells created, modified and deleted",
     needs: [],

@@ -32,7 +32,7 @@ async function textOf(subject: HttpSubject, path: string, init?: Ask): Promise<s
 
 export const fileLaws: readonly HttpLaw[] = [
   {
-    id: "H30",
+    id: "H26",
     name: "a_file_is_written_read_and_removed",
     says: "PUT writes, ?append=1 appends, ?offset= replaces a part, GET reads, DELETE removes; " +
       "what changes is answered 204",
@@ -52,7 +52,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H31",
+    id: "H27",
     name: "head_is_a_stat",
     says: "HEAD tells length, type, Last-Modified and ETag as GET does, without the body",
     needs: [],
@@ -73,7 +73,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H32",
+    id: "H28",
     name: "a_range_is_a_part",
     says: "Range gives 206 with Content-Range, or 416 beyond the end; ?offset=&len= give the " +
       "same bytes",
@@ -101,7 +101,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H33",
+    id: "H29",
     name: "versions_guard_changes",
     says: "If-Match and If-None-Match are kept by reads (304, 412) and checked in the commit of " +
       "writes and removals",
@@ -135,7 +135,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H34",
+    id: "H30",
     name: "directories_are_listed_in_pages",
     says:
       "a directory is JSON with path and entries, with or without the last slash; ?limit= and " +
@@ -169,7 +169,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H35",
+    id: "H31",
     name: "post_is_call_append_or_write",
     says: "POST calls what can be called and answers what it gives back, else appends, else writes",
     needs: [],
@@ -183,7 +183,7 @@ export const fileLaws: readonly HttpLaw[] = [
     }),
   },
   {
-    id: "H36",
+    id: "H32",
     name: "an_agents_files_are_no_pages",
     says: "JSON files are application/json; a file that an agent wrote is served so that no " +
       "browser runs it",

@@ -51,7 +51,7 @@ const BODIES: readonly [what: string, init: Ask, payload: unknown][] = [
 
 export const sendLaws: readonly HttpLaw[] = [
   {
-    id: "H20",
+    id: "H18",
     name: "any_body_is_an_envelope",
     says: "an envelope, other JSON, text, bytes, a form of curl's and nothing at all reach the " +
       "agent as what they are",
@@ -69,7 +69,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H21",
+    id: "H19",
     name: "a_send_is_answered_with_its_receipt",
     says: "202 tells envelope_id, disposition, queue_depth and duplicate",
     needs: [],
@@ -86,7 +86,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H22",
+    id: "H20",
     name: "a_repeat_takes_effect_once",
     says: "Idempotency-Key, or the envelope's id, is the envelope's id: the same again is a " +
       "duplicate, another payload under it a conflict",
@@ -109,7 +109,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H23",
+    id: "H21",
     name: "keys_become_ids",
     says: "a key that is no envelope id becomes key_ and its SHA-256; ids of the runtime's own " +
       "are refused",
@@ -131,7 +131,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H24",
+    id: "H22",
     name: "a_wait_gets_the_replies",
     says: "?wait= answers 200 with the tick and its replies; a duplicate gets the original's",
     needs: [],
@@ -146,7 +146,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H25",
+    id: "H23",
     name: "a_wait_ends",
     says: "when the time is over the answer is 202 and the envelope stays; a wait that is no " +
       "number is refused and sends nothing",
@@ -168,7 +168,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H26",
+    id: "H24",
     name: "a_full_inbox_says_when_to_come_back",
     says: "inbox_full is 503 with Retry-After, and the sender still holds the message",
     needs: ["token"],
@@ -187,7 +187,7 @@ export const sendLaws: readonly HttpLaw[] = [
     },
   },
   {
-    id: "H27",
+    id: "H25",
     name: "a_body_has_a_limit",
     says: "more than 16 MiB in one request is 413 and changes nothing",
     needs: [],

@@ -10,6 +10,7 @@ import { type App, createApp } from "../../src/http/app.ts";
 import { connect } from "../../src/http/client.ts";
 import { memorySigner } from "../../src/providers/signer/memory.ts";
 import type { FileService } from "../../src/fs/file.ts";
+import type { HttpSpoil } from "./broken/http.ts";
 import { AGENT, appOf, LOCAL, serve, throughApp, TOKEN } from "../http/served.ts";
 import { acting, ACTS, STORE, storing, subject } from "./file_subjects.ts";
 
@@ -49,15 +50,19 @@ export async function runtimeApp(): Promise<{ app: App; close(): Promise<void> }
 let count = 0;
 const newId = () => `${++count}-${crypto.randomUUID().slice(0, 8)}`;
 
-const inProcess: Subject<HttpSubject> = {
-  name: "http app",
-  async open() {
-    const { app, close } = await runtimeApp();
-    const fetch: HttpSubject["fetch"] = (path, ask) =>
-      app(new Request(`http://localhost${path}`, ask as RequestInit), LOCAL);
-    return { subject: { fetch, token: TOKEN, newId }, close };
-  },
-};
+/** The application in this process, seen through `wrap`. */
+export function inProcess(name: string, wrap: HttpSpoil = (fetch) => fetch): Subject<HttpSubject> {
+  return {
+    name,
+    async open() {
+      const { app, close } = await runtimeApp();
+      const fetch = wrap((path, ask) =>
+        app(new Request(`http://localhost${path}`, ask as RequestInit), LOCAL)
+      );
+      return { subject: { fetch, token: TOKEN, newId }, close };
+    },
+  };
+}
 
 const overSocket: Subject<HttpSubject> = {
   name: "http socket",
@@ -100,7 +105,7 @@ export function serverTrials(url: string, token: string | undefined): readonly T
 }
 
 export const httpSubjects: readonly [Subject<HttpSubject>, readonly HttpFeature[]][] = [
-  [inProcess, ["token"]],
+  [inProcess("http app"), ["token"]],
   [overSocket, ["token"]],
 ];
 

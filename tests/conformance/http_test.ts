@@ -1,7 +1,11 @@
+/** The laws of HTTP, and those of files, on those who keep them; and on those who are broken on purpose: every law is shown to bite. */
 import { fileLawsFor } from "../../conformance/files.ts";
-import { httpLawsFor } from "../../conformance/http.ts";
+import { httpLaws, httpLawsFor } from "../../conformance/http.ts";
 import { must, trials } from "../../conformance/trial.ts";
-import { clientSubjects, httpSubjects } from "./http_subjects.ts";
+import assert from "../assert.ts";
+import { brokenHttp } from "./broken/http.ts";
+import { tripped } from "./broken/tripped.ts";
+import { clientSubjects, httpSubjects, inProcess } from "./http_subjects.ts";
 
 for (const [subject, features] of httpSubjects) {
   for (const trial of trials(httpLawsFor(features), [subject])) {
@@ -14,3 +18,19 @@ for (const [subject, features] of clientSubjects) {
     Deno.test(trial.name, () => must(trial));
   }
 }
+
+for (const [name, ids, spoil] of brokenHttp) {
+  Deno.test(`a control plane that ${name} breaks ${ids}`, async () => {
+    assert.equal(await tripped(httpLaws, inProcess(name, spoil)), ids);
+  });
+}
+
+Deno.test("every law of HTTP is broken by somebody", () => {
+  const broken = new Set(brokenHttp.flatMap(([, ids]) => ids.split(" ")));
+  assert.deepEqual(httpLaws.map(({ id }) => id).filter((id) => !broken.has(id)), []);
+});
+
+Deno.test("law ids of HTTP are numbered, and names are unique", () => {
+  assert.deepEqual(httpLaws.map(({ id }) => id), httpLaws.map((_, i) => `H${i + 1}`));
+  assert.equal(new Set(httpLaws.map(({ name }) => name)).size, httpLaws.length);
+});
