@@ -47,9 +47,12 @@ export async function lockOwner(dir: string, nowMs: number): Promise<OwnerLock> 
       } catch {
         // The note stays; it names a holder only while somebody holds the lock.
       }
-      // A subprocess that is being started at this moment still has the file open, and would keep the lock until it runs.
-      file.unlockSync();
-      file.close();
+      try {
+        // A subprocess that is being started at this moment still has the file open, and would keep the lock until it runs.
+        file.unlockSync();
+      } finally {
+        file.close();
+      }
     },
   };
 }

@@ -1,4 +1,5 @@
 import assert from "../../assert.ts";
+import { lockOwner } from "../../../src/backends/local/owner_lock.ts";
 import { openLocal } from "../../../src/backends/local/sqlite.ts";
 import { key } from "../../../src/core/keys.ts";
 import { inTempDir } from "./temp_dir.ts";
@@ -93,4 +94,22 @@ Deno.test("the rights to the directory alone are enough, and without them it say
     await holder.kill();
     const refused = hold(dir, 1, [`--allow-read=${dir}`]);
     assert.match(await refused.failure(), /permission_denied \(Deno was not given/);
+  }));
+
+/** Starts one subprocess after the other, in a thread of its own, until it is ended. */
+const SPAWNING = `for (;;) {
+  await Promise.all(Array.from({ length: 4 }, () => new Deno.Command("true").output()));
+  postMessage("round");
+}`;
+
+Deno.test("what is given up can be taken at once, also while subprocesses are being started", () =>
+  inTempDir(async (dir) => {
+    const url = "data:application/javascript," + encodeURIComponent(SPAWNING);
+    const spawner = new Worker(url, { type: "module" });
+    try {
+      await new Promise((begun) => spawner.onmessage = begun);
+      for (let round = 0; round < 1000; round++) (await lockOwner(dir, 0)).release();
+    } finally {
+      spawner.terminate();
+    }
   }));
