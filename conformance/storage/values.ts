@@ -23,6 +23,9 @@ export const valueLaws: readonly StorageLaw[] = [
         same(await textOf(storage, k), "one", `"${k}"`);
         await storage.commit(puts({ [k]: "two" }));
         same(await textOf(storage, k), "two", `"${k}" put again`);
+        const long = "three".repeat(50_000);
+        await storage.commit(puts({ [k]: long }));
+        same(await textOf(storage, k), long, `"${k}" put again, longer`);
       }
       same((await all(storage)).length, PLACES.length, "the number of rows");
     },
