@@ -7,7 +7,7 @@ import type { AlarmRow } from "./record.ts";
 import type { Row } from "./storage.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { key, numberOfKey, padMs } from "./keys.ts";
-import { nextCron } from "./gather.ts";
+import { laterCron } from "./cron.ts";
 
 const PAGE = 100;
 
@@ -45,11 +45,13 @@ async function fireAlarm(live: Live, row: Row, now: number): Promise<void> {
   };
   const put: Row[] = [];
   if (alarm.cron !== undefined) {
-    const due = nextCron(alarm.cron, Math.max(now, alarm.due));
-    put.push(
-      { key: key.alarm(due, alarm.id), value: encodeJson({ ...alarm, due }) },
-      { key: key.alarmId(alarm.id), value: encodeJson(due) },
-    );
+    const due = laterCron(alarm.cron, Math.max(now, alarm.due));
+    if (due !== undefined) {
+      put.push(
+        { key: key.alarm(due, alarm.id), value: encodeJson({ ...alarm, due }) },
+        { key: key.alarmId(alarm.id), value: encodeJson(due) },
+      );
+    }
   }
   await live.inbox.accept(envelope, {
     along: {

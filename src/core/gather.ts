@@ -1,5 +1,4 @@
 /** Gathers what a handler does in a tick until the commit: rows in a transaction, messages, events, alarms, logs, and a record of its file calls. */
-import { Cron } from "croner";
 import { FileError } from "../fs/error.ts";
 import type { FileService, StreamEvent } from "../fs/file.ts";
 import { segmentFault } from "../fs/path.ts";
@@ -10,6 +9,7 @@ import { type AgentId, agentId, type EnvelopeId, envelopeId, isoTime } from "./i
 import type { Effects, TickFrame } from "./effects.ts";
 import type { Live } from "./live.ts";
 import type { TickPort } from "./host.ts";
+import { nextCron } from "./cron.ts";
 import { beginTxn } from "./txn.ts";
 import { decodeJson, encodeJson, shortDigest } from "./code.ts";
 import { key, nameOfKey } from "./keys.ts";
@@ -213,22 +213,6 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
     },
   };
   return Object.assign(effects, { port });
-}
-
-/** When a cron expression (UTC) fires next after a time. @throws FileError `invalid_request` */
-export function nextCron(expression: string, after: number): number {
-  let next: Date | null;
-  try {
-    next = new Cron(expression, { timezone: "UTC", paused: true }).nextRun(new Date(after));
-  } catch (error) {
-    throw invalid(
-      "cron",
-      String(expression),
-      error instanceof Error ? error.message : "no cron expression",
-    );
-  }
-  if (!next) throw invalid("cron", expression, "it never fires");
-  return next.getTime();
 }
 
 function invalid(op: string, what: string, detail: string): FileError {
