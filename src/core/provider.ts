@@ -34,6 +34,10 @@ export interface SigningService {
   encrypt(agent: AgentId, to: string, text: string): Promise<string>;
   /** NIP-44 v2, and NIP-04 for old messages. */
   decrypt(agent: AgentId, from: string, text: string): Promise<string>;
+  /** The private key, encrypted under a passphrase by NIP-49: `ncryptsec1…`. The one way in which a key leaves. */
+  exportKey(agent: AgentId, passphrase: string): Promise<string>;
+  /** Keeps a key that `exportKey` gave, in place of the agent's own. Answers its public key. Rejects with `invalid_request` for a wrong passphrase. */
+  importKey(agent: AgentId, ncryptsec: string, passphrase: string): Promise<string>;
   /** NIP-19 `npub1…` of a public key. */
   npub(pubkey: string): string;
 }

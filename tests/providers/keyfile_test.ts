@@ -31,6 +31,17 @@ Deno.test("a key outlives the program, in a file that only its owner can read", 
     await rejects((await openKeyFile(path)).pubkey(a), { code: "not_found" });
   }));
 
+Deno.test("an imported key takes the place of the agent's own, for good", () =>
+  withDirectory(async (dir) => {
+    const signer = await openKeyFile(`${dir}/keys.json`);
+    const pubkey = await signer.create(a);
+    const ncryptsec = await signer.exportKey(a, "words");
+    const other = await openKeyFile(`${dir}/other.json`);
+    await other.create(a);
+    equal(await other.importKey(a, ncryptsec, "words"), pubkey);
+    equal(await (await openKeyFile(`${dir}/other.json`)).pubkey(a), pubkey);
+  }));
+
 Deno.test("many agents made at once all have a key, and the same one ever after", () =>
   withDirectory(async (dir) => {
     const path = `${dir}/keys.json`;

@@ -2,6 +2,7 @@
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure";
 import * as nip04 from "nostr-tools/nip04";
 import * as nip44 from "nostr-tools/nip44";
+import * as nip49 from "nostr-tools/nip49";
 import { decode } from "nostr-tools/nip19";
 import { agentId } from "../../src/core/id.ts";
 import { FileError } from "../../src/fs/error.ts";
@@ -110,6 +111,50 @@ Deno.test("what cannot be encrypted or decrypted is refused, without a library's
     const told = `${error.message} ${error.stack} ${JSON.stringify(error)}`;
     ok(!told.includes(hexOf(secret)) && !told.includes(secret.join(",")));
   }
+});
+
+Deno.test("a key leaves under a passphrase, and comes back with it alone", async () => {
+  const signer = memorySigner();
+  const pubkey = await signer.create(a);
+  const ncryptsec = await signer.exportKey(a, "correct horse");
+  ok(ncryptsec.startsWith("ncryptsec1"));
+  notEqual(await signer.exportKey(a, "correct horse"), ncryptsec);
+  equal(getPublicKey(nip49.decrypt(ncryptsec, "correct horse")), pubkey);
+  const other = memorySigner();
+  await other.create(a);
+  equal(await other.importKey(a, ncryptsec, "correct horse"), pubkey);
+  equal(await other.pubkey(a), pubkey);
+  const before = await other.create(b);
+  const changed = ncryptsec.slice(0, -1) + (ncryptsec.endsWith("q") ? "p" : "q");
+  const refused: [string, string][] = [
+    [ncryptsec, "wrong horse"],
+    [ncryptsec, ""],
+    [changed, "correct horse"],
+    ["ncryptsec1", "x"],
+    [signer.npub(pubkey), "x"],
+    [nip49.encrypt(new Uint8Array(32), "x"), "x"],
+  ];
+  for (const [text, passphrase] of refused) {
+    const error = await other.importKey(b, text, passphrase).then(() => undefined, (e) => e);
+    equal(error?.code, "invalid_request", `${text} ${passphrase}`);
+    equal(error.cause, undefined);
+  }
+  equal(await other.pubkey(b), before);
+  await rejects(signer.exportKey(a, ""), { code: "invalid_request" });
+  await rejects(signer.exportKey(b, "x"), { code: "not_found" });
+});
+
+Deno.test("a key whose opening would cost gigabytes is refused before it is opened", async () => {
+  // The head of one with a cost of 2^30; nobody could have made the rest.
+  const head = [2, 30].map((byte) => byte.toString(2).padStart(8, "0")).join("").padEnd(20, "0");
+  const words = head.match(/.{5}/g)!.map((bits) =>
+    "qpzry9x8gf2tvdw0s3jn54khce6mua7l"[parseInt(bits, 2)]
+  );
+  const costly = `ncryptsec1${words.join("")}${"q".repeat(150)}`;
+  await rejects(memorySigner().importKey(a, costly, "x"), {
+    code: "invalid_request",
+    message: /2\^18/,
+  });
 });
 
 Deno.test("a signing service holds no key that anybody could reach through it", async () => {

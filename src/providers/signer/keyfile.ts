@@ -51,6 +51,7 @@ export async function openKeyFile(
       }
       return secrets.get(agent)!;
     },
+    set: (agent, secret) => save((fresh) => fresh.set(agent, secret)),
     async remove(agent) {
       if (secrets.has(agent)) await save((fresh) => fresh.delete(agent));
     },

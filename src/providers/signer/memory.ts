@@ -12,6 +12,10 @@ export function memorySigner(random: Random = platformRandom): SigningService {
       secrets.set(agent, secret);
       return Promise.resolve(secret);
     },
+    set(agent, secret) {
+      secrets.set(agent, secret);
+      return Promise.resolve();
+    },
     remove(agent) {
       secrets.delete(agent);
       return Promise.resolve();

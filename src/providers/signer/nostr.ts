@@ -3,6 +3,7 @@ import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js";
 import { finalizeEvent, getPublicKey, verifyEvent } from "nostr-tools/pure";
 import * as nip04 from "nostr-tools/nip04";
 import * as nip44 from "nostr-tools/nip44";
+import * as nip49 from "nostr-tools/nip49";
 import { npubEncode } from "nostr-tools/nip19";
 import { type Code, FileError } from "../../fs/error.ts";
 import type { AgentId } from "../../core/id.ts";
@@ -14,6 +15,8 @@ export interface Keyring {
   /** The agent's key, made if there is none; durable when it resolves. */
   create(agent: AgentId): Promise<Uint8Array>;
   remove(agent: AgentId): Promise<void>;
+  /** In place of the agent's own, if it has one; durable when it resolves. */
+  set(agent: AgentId, secret: Uint8Array): Promise<void>;
 }
 
 /** Unpredictable bytes. */
@@ -24,6 +27,10 @@ export const platformRandom: Random = (bytes) => crypto.getRandomValues(new Uint
 const SECRET_BYTES = 32;
 const HEX_32 = /^[0-9a-f]{64}$/;
 const HEX_64 = /^[0-9a-f]{128}$/;
+/** NIP-49: the memory that opening takes is 1 KiB × 2^n, and the time goes with it. Ours are made with 16. */
+const MAX_SCRYPT_LOG_N = 18;
+const NCRYPTSEC = /^ncryptsec1[02-9ac-hj-np-z]{6,300}$/;
+const BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /** 32 bytes that are a key: one try in 2^128 is none. */
 export function newSecret(random: Random): Uint8Array {
@@ -106,6 +113,38 @@ export function signer(keys: Keyring): SigningService {
             : nip44.decrypt(text, nip44.getConversationKey(secret, from)),
       );
     },
+    async exportKey(agent, passphrase) {
+      mustBePassphrase("export the key of", agent, passphrase);
+      const secret = await secretOf(agent, "export the key of");
+      return guarded(
+        "internal",
+        "export the key of",
+        agent,
+        "it could not be encrypted",
+        () => nip49.encrypt(secret, passphrase),
+      );
+    },
+    async importKey(agent, ncryptsec, passphrase) {
+      const op = "import the key of";
+      mustBePassphrase(op, agent, passphrase);
+      if (!NCRYPTSEC.test(ncryptsec) || costOf(ncryptsec) > MAX_SCRYPT_LOG_N) {
+        throw refused(
+          op,
+          agent,
+          `it is no ncryptsec1… of NIP-49, or costs more than 2^${MAX_SCRYPT_LOG_N}`,
+        );
+      }
+      const secret = guarded(
+        "invalid_request",
+        op,
+        agent,
+        WRONG_PASSPHRASE,
+        () => nip49.decrypt(ncryptsec, passphrase),
+      );
+      if (!isSecret(secret)) throw refused(op, agent, WRONG_PASSPHRASE);
+      await keys.set(agent, secret);
+      return getPublicKey(secret);
+    },
     npub(pubkey) {
       if (!HEX_32.test(pubkey)) throw refused("encode", pubkey.slice(0, 80), NOT_A_PUBKEY);
       return npubEncode(pubkey);
@@ -116,6 +155,21 @@ export function signer(keys: Keyring): SigningService {
 const NOT_A_PUBKEY = "a public key is 64 lower-case hex digits";
 const NO_POINT = "the other's public key is no point of the curve";
 const NOT_OURS = "it was not encrypted between this agent and that public key, or it is damaged";
+
+const WRONG_PASSPHRASE = "the passphrase is not that of this key, or the key is damaged";
+
+function mustBePassphrase(op: string, agent: AgentId, passphrase: string): void {
+  if (passphrase === "") {
+    throw refused(op, agent, "a key is encrypted under a passphrase, not an empty one");
+  }
+}
+
+/** The exponent of what opening costs: the second byte, which is looked at before anything is spent. */
+function costOf(ncryptsec: string): number {
+  const bits = [...ncryptsec.slice("ncryptsec1".length, "ncryptsec1".length + 4)]
+    .reduce((all, char) => all * 32 + BECH32.indexOf(char), 0);
+  return Math.floor(bits / 16) % 256;
+}
 
 function mustBePubkey(op: string, agent: AgentId, pubkey: string): void {
   if (!HEX_32.test(pubkey)) throw refused(op, agent, NOT_A_PUBKEY);
