@@ -13,6 +13,7 @@ const PAGE = 100;
 
 /** Enqueues every alarm that is due; a full inbox leaves the rest for later. */
 export async function fireAlarms(live: Live, now: number): Promise<void> {
+  if (live.held) return;
   const through = `alarm/${padMs(now)}/~`;
   while (true) {
     const rows = (await live.storage.list({ prefix: "alarm/", limit: PAGE }))
@@ -72,6 +73,7 @@ async function fireAlarm(live: Live, row: Row, now: number): Promise<void> {
 
 /** Lets envelopes go on whose wait for the next try is over. */
 export async function releaseRetries(live: Live, now: number): Promise<void> {
+  if (live.held) return;
   const through = `retry/${padMs(now)}/~`;
   const rows = (await live.storage.list({ prefix: "retry/" })).filter((row) => row.key <= through);
   if (rows.length === 0) return;

@@ -8,14 +8,18 @@ import type { AgentHost } from "./host.ts";
 import type { SigningService } from "./provider.ts";
 import { agentFiles, principalFiles, type ViewDeps } from "./views.ts";
 import {
+  closeRegistry,
   createAgent,
   existing,
   finishOpen,
   type LifecycleDeps,
+  openRegistry,
   requestDigest,
   sleepAgent,
   terminateAgent,
+  undo,
 } from "./lifecycle.ts";
+import { exportAgent, type ImportMode, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
 import { runTick } from "./tick.ts";
 import { STOPPED, type TickDeps } from "./try.ts";
@@ -173,7 +177,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       get due() {
         return !live.closed && !live.ending && !making.has(live.id) &&
           live.phase.phase === "active" && live.inbox.queue.ready && !sleeping.has(live) &&
-          !live.deploying;
+          !live.held;
       },
       async tick() {
         live.running = runTick(live, tickDeps);
@@ -201,7 +205,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   function busy(live: Live): boolean {
     return live.phase.phase === "active" && live.inbox.queue.size > 0 || live.sends.pending > 0 ||
-      making.has(live.id) || live.deploying;
+      making.has(live.id) || live.held !== undefined;
   }
   function watched(live: Live): boolean {
     return live.changes.listeners + live.trace.listeners + live.outbox.listeners +
@@ -257,20 +261,50 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     }
   }
 
-  /** One deploy at a time, and no tick meanwhile. */
-  async function deployTo(live: Live, code: string, by: string, digest?: string) {
-    if (live.deploying) {
-      throw new FileError("conflict", "deploy", `/agents/${live.id}`, {
-        detail: "another deploy of this agent is running; try again when it has ended",
+  /** No tick and no other change of the agent while `run` runs; one such thing at a time. */
+  async function holding<T>(
+    live: Live,
+    op: "deploy" | "export",
+    run: () => Promise<T>,
+  ): Promise<T> {
+    if (live.held) {
+      throw new FileError("conflict", op, `/agents/${live.id}`, {
+        detail: "a deploy or an export of this agent is running; try again when it has ended",
       });
     }
-    live.deploying = true;
+    let release = () => {};
+    live.held = { op, until: new Promise((resolve) => (release = resolve)) };
     try {
       await quiet(live);
-      return await deploy(live, code, by, options.host, digest);
+      return await run();
     } finally {
-      live.deploying = false;
+      live.held = undefined;
+      release();
       ready(live);
+    }
+  }
+  function deployTo(live: Live, code: string, by: string, digest?: string) {
+    return holding(live, "deploy", () => deploy(live, code, by, options.host, digest));
+  }
+
+  /** Yields the agent's file while it is held; who stops reading lets it go. */
+  async function* exported(live: Live, passphrase?: string): AsyncGenerator<Uint8Array> {
+    let done = () => {};
+    let begun = () => {};
+    const beginning = new Promise<void>((resolve) => (begun = resolve));
+    const reading = new Promise<void>((resolve) => (done = resolve));
+    const held = holding(live, "export", async () => {
+      begun();
+      await reading;
+    });
+    try {
+      await Promise.race([beginning, held]);
+      // What was accepted before the hold began is committed before the rows are read.
+      await live.storage.commit({ check: [], remove: [], put: [] });
+      yield* exportAgent(live, signer, passphrase);
+    } finally {
+      done();
+      await held;
     }
   }
   /** Resolves when no tick or hook of the agent runs. */
@@ -372,6 +406,12 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         making.delete(id);
       }
     },
+    async exportAgent(id, passphrase) {
+      return exported(await reach(id), passphrase);
+    },
+    async importAgent(file, { id, mode, passphrase }) {
+      return await infoOf(await importInto(file, id, mode, passphrase));
+    },
     async files(id, principal) {
       const live = await reach(id);
       let made = namespaces.get(live);
@@ -436,6 +476,51 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
   };
 
+  /** The registry's row says what must be undone if the import does not come to its end. */
+  async function importInto(
+    file: AsyncIterable<Uint8Array>,
+    wanted: AgentId | undefined,
+    mode: ImportMode,
+    passphrase: string | undefined,
+  ): Promise<Live> {
+    let id: AgentId | undefined;
+    let ended = () => {};
+    const work = new Promise<void>((resolve) => (ended = resolve));
+    try {
+      const made = await importRows(file, {
+        id: wanted,
+        mode,
+        passphrase,
+        services,
+        signer,
+        backend,
+        async begin(at) {
+          if (making.has(at) || await registry.get(registryKey.agent(at))) {
+            throw new FileError("already_exists", "import", `/agents/${at}`, {
+              detail: "delete it, or import under another id",
+            });
+          }
+          id = at;
+          making.set(at, work);
+          await openRegistry(at, lifecycle);
+        },
+      });
+      await closeRegistry(made, lifecycle);
+      const live = await open(made);
+      live.trace.add({ type: "lifecycle", state: "imported", mode });
+      making.delete(made);
+      ready(live);
+      // Its alarms are due by their own times.
+      due.note(backend.now());
+      return live;
+    } catch (error) {
+      if (id) await undo(id, lifecycle);
+      throw error;
+    } finally {
+      if (id) making.delete(id);
+      ended();
+    }
+  }
   async function freeId(request: CreateRequest): Promise<AgentId> {
     const base = typeof request.agent === "string" ? request.agent : "agent";
     for (let n = 1;; n++) {

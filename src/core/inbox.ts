@@ -74,6 +74,8 @@ export interface InboxOptions {
   /** The entry that is in a tick now, which no policy may drop. */
   readonly inTick: () => Waiting | undefined;
   readonly onError: (error: unknown) => void;
+  /** Nothing is accepted before it resolves. */
+  readonly held: () => Promise<void> | undefined;
 }
 
 export async function openInbox(options: InboxOptions): Promise<Inbox> {
@@ -166,6 +168,8 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
         extra: { limit_bytes: MAX_ENVELOPE_BYTES, asked_bytes: bytes.length },
       });
     }
+    const held = options.held();
+    if (held) await held;
     let drop: Waiting | undefined;
     if (!opts.always && queue.size + coming >= policy.max_depth) {
       const known = opts.peer || opts.again ? undefined : await seen(envelope.id);

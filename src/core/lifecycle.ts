@@ -65,6 +65,29 @@ export function requestDigest(request: CreateRequest): string {
   return digest(JSON.stringify(sorted(request)));
 }
 
+/** An agent begins to be: its id is taken, and a crash from here on is undone at the next start. */
+export async function openRegistry(id: AgentId, { backend }: LifecycleDeps): Promise<void> {
+  const row: RegistryRow = { created_at: backend.now() };
+  await backend.storage(REGISTRY).commit({
+    check: [{ key: registryKey.agent(id), value: undefined }],
+    remove: [],
+    put: [{ key: registryKey.open(id), value: encodeJson(row) }],
+  });
+  // What an earlier life of this id may have left must not become part of this one.
+  await backend.drop(id);
+}
+
+/** The agent is there. */
+export async function closeRegistry(id: AgentId, { backend }: LifecycleDeps): Promise<void> {
+  const registry = backend.storage(REGISTRY);
+  const row = await registry.get(registryKey.open(id)) ?? encodeJson({ created_at: backend.now() });
+  await registry.commit({
+    check: [],
+    remove: [registryKey.open(id)],
+    put: [{ key: registryKey.agent(id), value: row }],
+  });
+}
+
 /** Makes the agent; when it resolves, `onCreate` has committed. A failure leaves nothing of it. */
 export async function createAgent(
   id: AgentId,
@@ -73,16 +96,8 @@ export async function createAgent(
 ): Promise<Live> {
   const { backend } = deps;
   const record = newRecord(id, request, deps);
-  const registry = backend.storage(REGISTRY);
-  const row: RegistryRow = { created_at: record.created_at };
-  await registry.commit({
-    check: [{ key: registryKey.agent(id), value: undefined }],
-    remove: [],
-    put: [{ key: registryKey.open(id), value: encodeJson(row) }],
-  });
+  await openRegistry(id, deps);
   try {
-    // What an earlier life of this id may have left must not become part of this one.
-    await backend.drop(id);
     const pubkey = await deps.signer.create(id);
     const phase: Phase = { phase: "active", since: record.created_at };
     await backend.storage(id).commit({
@@ -99,11 +114,7 @@ export async function createAgent(
     });
     const live = await deps.open(id);
     await begin(live, deps);
-    await registry.commit({
-      check: [],
-      remove: [registryKey.open(id)],
-      put: [{ key: registryKey.agent(id), value: encodeJson(row) }],
-    });
+    await closeRegistry(id, deps);
     live.trace.add({ type: "lifecycle", state: "created", code_digest: record.code_digest });
     return live;
   } catch (error) {
@@ -251,7 +262,7 @@ export async function terminateAgent(live: Live, deps: LifecycleDeps): Promise<v
 }
 
 /** Removes all of an agent whose create or delete did not come to its end. */
-async function undo(id: AgentId, deps: LifecycleDeps, live?: Live): Promise<void> {
+export async function undo(id: AgentId, deps: LifecycleDeps, live?: Live): Promise<void> {
   const known = live ?? await deps.open(id).catch((error) => {
     if (hasCode(error, "not_found")) return undefined;
     throw error;

@@ -62,8 +62,8 @@ export interface Live {
   justWoken: boolean;
   /** The tick that runs now, to its last step. */
   running: Promise<void> | undefined;
-  /** New code is coming: no tick begins. */
-  deploying: boolean;
+  /** While new code is deployed or the agent is exported no tick begins; during an export nothing else changes either. */
+  held: { readonly op: "deploy" | "export"; readonly until: Promise<void> } | undefined;
   /** The try that runs now. */
   effects: Effects | undefined;
   inTick: Waiting | undefined;
@@ -134,6 +134,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     next: turn.inbox,
     onAccepted: () => options.onReady(live),
     inTick: () => live.inTick,
+    held: () => exportOf(live),
     onError: options.onError,
   });
   const outbox = numbered({
@@ -166,7 +167,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     instance: undefined,
     justWoken: false,
     running: undefined,
-    deploying: false,
+    held: undefined,
     effects: undefined,
     inTick: undefined,
     finished: announcer<Finished>(),
@@ -192,6 +193,11 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     onError: options.onError,
   });
   return Object.assign(live, { sends });
+}
+
+/** Resolves when the export that runs has ended; undefined while there is none. */
+export function exportOf(live: Live): Promise<void> | undefined {
+  return live.held?.op === "export" ? live.held.until : undefined;
 }
 
 /** What counts as an agent's storage. */

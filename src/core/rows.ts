@@ -1,6 +1,6 @@
 /** Rows as a viewer sees them: the agent inside its tick's transaction, others in commits of their own. */
 import { FileError, hasCode } from "../fs/error.ts";
-import type { Live } from "./live.ts";
+import { exportOf, type Live } from "./live.ts";
 import type { Rows } from "./view.ts";
 import { beginTxn } from "./txn.ts";
 
@@ -38,7 +38,7 @@ export function agentRows(live: Live): Rows {
 export function otherRows(live: Live): Rows {
   async function run<T>(change: Parameters<Rows["change"]>[0]): Promise<T> {
     for (let runs = 0;; runs++) {
-      await live.exclusive;
+      await (exportOf(live) ?? live.exclusive);
       const txn = beginTxn(live.storage);
       const answer = await change(txn) as T;
       const batch = txn.batch();

@@ -3,6 +3,7 @@ import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
+import type { ImportMode } from "./transfer.ts";
 import type { Access, AgentStatus, Viewer } from "./view.ts";
 
 /** Who looks: the authority, and the name under which its messages are accepted (`local`, a token's name). */
@@ -59,6 +60,16 @@ export interface Runtime {
   info(id: AgentId): Promise<AgentInfo>;
   /** `onTerminate` runs, then all its rows go in one go. */
   delete(id: AgentId): Promise<void>;
+  /**
+   * The agent as one file, in chunks; it is held meanwhile: no tick begins and messages wait to be accepted. With a passphrase its private key goes along,
+   * encrypted. Rejects with `not_found`.
+   */
+  exportAgent(id: AgentId, passphrase?: string): Promise<AsyncIterable<Uint8Array>>;
+  /** An agent from such a file. Rejects with `already_exists`, `invalid_request` (damaged, or not such a file), `not_supported` (newer). */
+  importAgent(
+    file: AsyncIterable<Uint8Array>,
+    options: { readonly id?: AgentId; readonly mode: ImportMode; readonly passphrase?: string },
+  ): Promise<AgentInfo>;
   /** The agent's files as this principal may use them. Rejects with `not_found`. */
   files(id: AgentId, principal: Principal): Promise<FileService>;
   /** Waits until the envelope was ticked to its end (or given up), and its replies. `undefined`: the signal aborted first. Rejects with `not_found` for an id that was never accepted or is forgotten. */
