@@ -1,5 +1,6 @@
 /** The subjects that live in memory: they need nothing of the world, so they run wherever the laws do. */
-import { memoryBackend } from "../src/backends/memory.ts";
+import { manualClock } from "../src/backends/manual_clock.ts";
+import { type MemoryBackend, memoryBackend } from "../src/backends/memory.ts";
 import type { Backend } from "../src/core/backend.ts";
 import { memoryFiles } from "../src/fs/memory.ts";
 import { namespace, subtree } from "../src/fs/namespace.ts";
@@ -7,6 +8,14 @@ import { type Feature, fileLawsFor, type FileSubject } from "./files.ts";
 import type { Subject } from "./law.ts";
 import { namespaceLaws, type NamespaceSubject } from "./namespace.ts";
 import { storageLaws, type StorageSubject } from "./storage.ts";
+import { memorySigner } from "../src/providers/signer/memory.ts";
+import {
+  type Ground,
+  tickLaws,
+  type TickSubject,
+  tickSubject,
+  type WorldOptions,
+} from "./ticks.ts";
 import { type Trial, trials } from "./trial.ts";
 
 const closed = () => Promise.resolve();
@@ -61,9 +70,53 @@ export const namespaces: Subject<NamespaceSubject> = {
   open: () => Promise.resolve({ subject: { namespace, subtree }, close: closed }),
 };
 
+/** 2026-01-01T00:00:00Z, a time at which dates look like dates. */
+const START_MS = 1_767_225_600_000;
+
+/** Rows in memory; a crash keeps what was committed. */
+function memoryGround(): Promise<Ground> {
+  let backend: MemoryBackend | undefined;
+  return Promise.resolve({
+    open({ now, timer }) {
+      backend = backend ? backend.reopen({ now, timer }) : memoryBackend({ now, timer });
+      return Promise.resolve(backend);
+    },
+    close: closed,
+    remove: closed,
+  });
+}
+
+/** Keys as they might be drawn, the same in every run, and no byte like its neighbours: where one of them gets, it is found. */
+function drawing(): (bytes: number) => Uint8Array {
+  let draws = 0;
+  return (length) => {
+    const seed = ++draws * 59;
+    return Uint8Array.from({ length }, (_, i) => (seed + i * i * 7 + i * 41) & 255);
+  };
+}
+
+/** All that a world of ticks needs, in memory. */
+export function memoryWorld(): WorldOptions {
+  return {
+    ground: memoryGround,
+    clock: (settled) => manualClock(START_MS, settled),
+    signer: memorySigner,
+    random: drawing(),
+  };
+}
+
+/** Ticks on rows in memory, in parts that can be replaced. */
+export function memoryTicks(
+  name = "memory",
+  parts: Partial<WorldOptions> = {},
+): Subject<TickSubject> {
+  return tickSubject(name, { ...memoryWorld(), ...parts });
+}
+
 /** Every law that can be tried without a world. */
 export const memoryTrials: readonly Trial[] = [
   ...trials(storageLaws, [memoryStorage()]),
   ...trials(fileLawsFor(FILE_FEATURES), [files]),
   ...trials(namespaceLaws, [namespaces]),
+  ...trials(tickLaws, [memoryTicks()]),
 ];

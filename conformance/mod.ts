@@ -3,6 +3,7 @@ import { fileLaws } from "./files.ts";
 import { httpLaws } from "./http.ts";
 import { namespaceLaws } from "./namespace.ts";
 import { storageLaws } from "./storage.ts";
+import { tickLaws } from "./ticks.ts";
 
 /** A list as people read it; how it is tried is in `trial.ts`. */
 export interface LawList {
@@ -35,5 +36,11 @@ export const LISTS: readonly LawList[] = [
     about:
       "What a server keeps, whoever asks. Some laws can be tried only with the operator's token.",
     laws: httpLaws,
+  },
+  {
+    title: "T: ticks",
+    about:
+      "What a runtime keeps of its agents: turns, commits, retries, messages, alarms, lives, and what it tells of them. A subject brings a clock that stands, and is cut off as by a crash.",
+    laws: tickLaws,
   },
 ];

@@ -4,10 +4,12 @@ import { httpLawsFor } from "../../conformance/http.ts";
 import { namespaces } from "../../conformance/memory.ts";
 import { namespaceLaws } from "../../conformance/namespace.ts";
 import { storageLaws } from "../../conformance/storage.ts";
+import { tickLaws } from "../../conformance/ticks.ts";
 import { type Trial, trials } from "../../conformance/trial.ts";
 import { fileSubjects } from "./file_subjects.ts";
 import { clientSubjects, httpSubjects } from "./http_subjects.ts";
 import { storageSubjects } from "./storage_subjects.ts";
+import { tickSubjects } from "./tick_subjects.ts";
 
 export const TRIALS: readonly Trial[] = [
   ...trials(storageLaws, storageSubjects),
@@ -15,5 +17,6 @@ export const TRIALS: readonly Trial[] = [
     trials(fileLawsFor(features), [subject])
   ),
   ...trials(namespaceLaws, [namespaces]),
+  ...trials(tickLaws, tickSubjects),
   ...httpSubjects.flatMap(([subject, features]) => trials(httpLawsFor(features), [subject])),
 ];
