@@ -16,7 +16,7 @@ interface Timer {
 }
 
 /** Turns of the microtask queue that promises get to settle before the next timer fires. */
-const SETTLE_TURNS = 100;
+const SETTLE_TURNS = 1000;
 
 async function settlePromises(): Promise<void> {
   for (let i = 0; i < SETTLE_TURNS; i++) await Promise.resolve();
