@@ -43,7 +43,8 @@ export function memoryStorage(
 
 const MAX_FILE_BYTES = 400_000;
 
-const FILE_FEATURES: readonly Feature[] = [
+/** What files in memory can do. */
+export const FILE_FEATURES: readonly Feature[] = [
   "scratch",
   "append",
   "parts",

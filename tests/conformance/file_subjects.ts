@@ -1,6 +1,7 @@
 /** Those who must keep the laws of files: memory, memory in a namespace, a subtree of it, and a declared tree with a stream and a call. */
 import type { Feature, FileSubject } from "../../conformance/files.ts";
 import type { Subject } from "../../conformance/law.ts";
+import { FILE_FEATURES } from "../../conformance/memory.ts";
 import { feed } from "../../src/fs/feed.ts";
 import type { FileService, StreamEvent } from "../../src/fs/file.ts";
 import { memoryFiles } from "../../src/fs/memory.ts";
@@ -10,17 +11,7 @@ import { writeText } from "../../src/fs/use.ts";
 
 export const MAX_BYTES = 400_000;
 
-/** What files in memory can do. */
-export const STORE: readonly Feature[] = [
-  "scratch",
-  "append",
-  "parts",
-  "versions",
-  "nested",
-  "limit",
-  "watch",
-  "watch_dir",
-];
+export const STORE = FILE_FEATURES;
 /** What the declared tree can do. */
 export const ACTS: readonly Feature[] = ["stream", "gap", "call"];
 
