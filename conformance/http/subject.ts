@@ -92,7 +92,7 @@ export async function withAgent(
   use: (place: AgentPlace) => Promise<void>,
 ): Promise<void> {
   const id = `law-${subject.newId()}`;
-  await good(await create(subject, { id, agent }), 201);
+  await (await good(await create(subject, { id, agent }), 201)).text();
   try {
     await use({ id, at: `/agents/${id}` });
   } finally {

@@ -43,17 +43,21 @@ const decoder = new TextDecoder();
 export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions): Watchers {
   const limit = maxWatchers ?? MAX_WATCHERS;
   const all = new Set<Mailbox>();
-  let beating = false;
+  let unbeat: (() => void) | undefined;
 
   /** One timer for all, and none when nobody watches. */
   function beat(): void {
-    if (beating) return;
-    beating = true;
-    timer(COMMENT_MS, () => {
-      beating = false;
+    unbeat ??= timer(COMMENT_MS, () => {
+      unbeat = undefined;
       for (const box of all) box.comment();
       if (all.size) beat();
     });
+  }
+  function leave(box: Mailbox): void {
+    all.delete(box);
+    if (all.size) return;
+    unbeat?.();
+    unbeat = undefined;
   }
   stopping.addEventListener("abort", () => {
     for (const box of all) box.end();
@@ -67,7 +71,7 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
       if (all.size >= limit) throw tooMany(limit);
       const life = new AbortController();
       const box = mailbox(timer, begin, () => {
-        all.delete(box);
+        leave(box);
         life.abort();
       });
       // It counts from now on: many opens at once may not pass the limit together.
