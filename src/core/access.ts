@@ -1,5 +1,6 @@
 /** What a mount's access lets the agent do; the mount table is the security boundary. */
 import type { Access } from "./view.ts";
+import type { Can } from "./tokens.ts";
 
 export const ACCESSES: readonly Access[] = ["read_only", "read_write", "sign_only", "disabled"];
 const READS: ReadonlySet<string> = new Set(["read", "watch", "stat", "list"]);
@@ -24,5 +25,20 @@ export function allows(access: Access, op: string, path: string): boolean {
       return SIGN_ONLY.has(path);
     case "disabled":
       return false;
+  }
+}
+
+const SENDS: ReadonlySet<string> = new Set(["call", "write", "append"]);
+
+/** What a scoped token lets its holder do to `path` within the service mounted on `mount`; undefined is no token's limit. */
+export function grants(can: Can | undefined, mount: string, op: string, path: string): boolean {
+  switch (can) {
+    case undefined:
+    case "operate":
+      return true;
+    case "send":
+      return READS.has(op) || (mount === "/inbox" && path === "/" && SENDS.has(op));
+    case "read":
+      return READS.has(op);
   }
 }

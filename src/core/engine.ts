@@ -19,6 +19,7 @@ import {
   terminateAgent,
   undo,
 } from "./lifecycle.ts";
+import { openTokens } from "./tokens.ts";
 import { exportAgent, type ImportMode, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
 import { runTick } from "./tick.ts";
@@ -62,6 +63,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const tickers = new WeakMap<Live, Ticker>();
   const idling = new Map<Live, () => void>();
   const namespaces = new WeakMap<Live, Map<string, FileService>>();
+  const tokens = await openTokens(backend);
   const known = await own.get(runtimeKey.known) !== undefined;
   const unclean = known && await own.get(runtimeKey.clean) === undefined;
   let ticks = 0;
@@ -412,11 +414,18 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     async importAgent(file, { id, mode, passphrase }) {
       return await infoOf(await importInto(file, id, mode, passphrase));
     },
+    tokens,
     async files(id, principal) {
+      const { agents } = principal.grant ?? { agents: "*" };
+      if (agents !== "*" && !agents.includes(id)) {
+        throw new FileError("permission_denied", "open", `/agents/${id}`, {
+          detail: "this token is for other agents",
+        });
+      }
       const live = await reach(id);
       let made = namespaces.get(live);
       if (!made) namespaces.set(live, made = new Map());
-      const name = `${principal.viewer} ${principal.name}`;
+      const name = `${principal.viewer} ${principal.grant?.can ?? ""} ${principal.name}`;
       let files = made.get(name);
       if (!files) made.set(name, files = principalFiles(live, viewDeps, principal));
       live.lastActive = backend.now();

@@ -118,6 +118,11 @@ export const FOUND_BY_TIME = ["alarm/", "retry/"] as const;
 /** Rows of the runtime's own owners. */
 export const REGISTRY = "@registry";
 export const RUNTIME = "@runtime";
+export const TOKENS = "@tokens";
+export const tokenKey = {
+  /** A scoped token's grant and digest. */
+  token: (id: string) => `token/${id}`,
+} as const;
 export const registryKey = {
   /** `{ created_at }` of every agent that can be reached. */
   agent: (id: string) => `agent/${id}`,

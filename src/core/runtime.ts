@@ -3,6 +3,7 @@ import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
+import type { TokenGrant, Tokens } from "./tokens.ts";
 import type { ImportMode } from "./transfer.ts";
 import type { Access, AgentStatus, Viewer } from "./view.ts";
 
@@ -10,6 +11,8 @@ import type { Access, AgentStatus, Viewer } from "./view.ts";
 export interface Principal {
   readonly viewer: Viewer;
   readonly name: string;
+  /** How far a scoped token goes, and with which agents; all the way, and with all, where there is none. */
+  readonly grant?: Pick<TokenGrant, "agents" | "can">;
 }
 
 export interface CreateRequest {
@@ -70,7 +73,8 @@ export interface Runtime {
     file: AsyncIterable<Uint8Array>,
     options: { readonly id?: AgentId; readonly mode: ImportMode; readonly passphrase?: string },
   ): Promise<AgentInfo>;
-  /** The agent's files as this principal may use them. Rejects with `not_found`. */
+  readonly tokens: Tokens;
+  /** The agent's files as this principal may use them. Rejects with `not_found`, and `permission_denied` for an agent outside a token's scope. */
   files(id: AgentId, principal: Principal): Promise<FileService>;
   /** Waits until the envelope was ticked to its end (or given up), and its replies. `undefined`: the signal aborted first. Rejects with `not_found` for an id that was never accepted or is forgotten. */
   wait(id: AgentId, envelope: EnvelopeId, signal: AbortSignal): Promise<Waited | undefined>;

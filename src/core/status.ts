@@ -5,6 +5,7 @@ import type { AlarmRow } from "./record.ts";
 import type { Live } from "./live.ts";
 import { decodeJson } from "./code.ts";
 import { isoTime } from "./id.ts";
+import { pages } from "./pages.ts";
 
 /** @param making the agent's create has not ended */
 export async function statusOfAgent(live: Live, making: boolean): Promise<AgentStatus> {
@@ -42,10 +43,14 @@ function stateOf(live: Live, making: boolean): LifecycleState {
 async function storageBytes(live: Live): Promise<number> {
   if (live.storedBytes !== undefined) return live.storedBytes;
   let bytes = live.state?.length ?? 0;
-  for (const prefix of ["kv/", "goal/", "file/"]) {
-    for (const row of await live.storage.list({ prefix })) {
-      bytes += prefix === "file/" ? decodeJson<{ size: number }>(row.value).size : row.value.length;
+  for (const prefix of ["kv/", "goal/"]) {
+    for await (const rows of pages(live.storage, prefix)) {
+      for (const { value } of rows) bytes += value.length;
     }
+  }
+  for await (const rows of pages(live.storage, "file/")) {
+    // A directory's row has no size.
+    for (const { value } of rows) bytes += decodeJson<{ size?: number }>(value).size ?? 0;
   }
   return live.storedBytes = bytes;
 }

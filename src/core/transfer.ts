@@ -75,6 +75,7 @@ const CARRIED = [
   "goal/",
   "file/",
   "blob/",
+  "draft/",
   "job/",
   "budget/",
   "trajectory/",

@@ -10,7 +10,7 @@ import type { TickResult } from "./agent.ts";
 import type { Principal } from "./runtime.ts";
 import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
-import { allows } from "./access.ts";
+import { allows, grants } from "./access.ts";
 import type { Deployed } from "./deploy.ts";
 import { readLarge } from "./blob.ts";
 import { deadView } from "./dead_view.ts";
@@ -68,6 +68,7 @@ export function principalFiles(live: Live, deps: ViewDeps, principal: Principal)
   const all: readonly Mount[] = Object.keys(deps.services).map((path) => ({
     path,
     service: makers(path),
+    allows: (op, inner) => grants(principal.grant?.can, path, op, inner),
   }));
   return namespace(() => principal.viewer === "public" ? none : all);
 }
