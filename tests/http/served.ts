@@ -23,8 +23,11 @@ export function runtimeOf(files: FileService): Runtime {
     status: none,
     pauseAll: none,
     resumeAll: none,
+    exportAgent: none,
+    importAgent: none,
     stop: none,
     builtins: [],
+    tokens: { create: none, list: () => [], revoke: none, find: () => undefined },
     files: () => Promise.resolve(files),
   };
 }
