@@ -16,7 +16,7 @@ import type { Watchers } from "./events.ts";
 import { serveFile } from "./files.ts";
 import { demand } from "./rights.ts";
 import { call, send } from "./send.ts";
-import { fileOf, numberIn } from "./target.ts";
+import { fileOf, numberIn, type Query } from "./target.ts";
 import { json, jsonBytes, noContent, type Visit } from "./visit.ts";
 import { TRACE, watch } from "./watch.ts";
 
@@ -134,9 +134,9 @@ async function list(
   return json({ agents, ...(more ? { next: last } : {}) });
 }
 
-function stateIn(query: URLSearchParams | undefined, path: string): { state?: LifecycleState } {
+function stateIn(query: Query | undefined, path: string): { state?: LifecycleState } {
   const state = query?.get("state");
-  if (state === null || state === undefined) return {};
+  if (state === undefined) return {};
   const known = STATES.find((known) => known === state);
   if (!known) throw invalid(path, `state is one of ${STATES.join(", ")}`);
   return { state: known };

@@ -6,7 +6,7 @@ import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
 import { matchOf } from "./match.ts";
 import { head, read, readOnly, typeOf, whole } from "./read.ts";
-import { flagIn, numberIn } from "./target.ts";
+import { flagIn, numberIn, type Query } from "./target.ts";
 import { json, noContent, type Visit } from "./visit.ts";
 import { wantsWatch, watch } from "./watch.ts";
 
@@ -49,7 +49,7 @@ async function get(
   if (query) {
     if (flagIn(query, "stat")) return json(await files.stat(path));
     const mode = query.get("open");
-    if (mode !== null) return await tryOpen(files, path, mode, visit);
+    if (mode !== undefined) return await tryOpen(files, path, mode, visit);
     if (query.get("mode") === "read") return await readOnly(files, path, visit);
   }
   if (wantsWatch(path, visit)) return await watch(files, path, visit, watchers);
@@ -63,10 +63,10 @@ async function get(
 async function list(
   files: FileService,
   path: string,
-  query: URLSearchParams | undefined,
+  query: Query | undefined,
 ): Promise<Response> {
   const limit = numberIn(query, "limit");
-  const after = query?.get("after") ?? undefined;
+  const after = query?.get("after");
   const page: Page = {
     ...(limit === undefined ? {} : { limit }),
     ...(after === undefined ? {} : { after }),

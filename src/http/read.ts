@@ -4,7 +4,7 @@ import type { FileHandle, FileService, OpenOptions, Stat } from "../fs/file.ts";
 import { joined } from "./bytes.ts";
 import { etagOf, hasAlready, matchOf } from "./match.ts";
 import { type Range, rangeOf } from "./range.ts";
-import { numberIn } from "./target.ts";
+import { numberIn, type Query } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
 /** Answers up to this size are sent in one piece; larger ones are streamed. */
@@ -83,7 +83,7 @@ export async function readOnly(
 }
 
 /** `?offset=&len=&after=&from=&to=&tail=`, where `from=n` is `after=n-1`; undefined without any of them. */
-function partOf(query: URLSearchParams): OpenOptions | undefined {
+function partOf(query: Query): OpenOptions | undefined {
   const offset = numberIn(query, "offset");
   const length = numberIn(query, "len");
   const from = numberIn(query, "from");

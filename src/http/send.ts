@@ -49,8 +49,8 @@ export async function call(
 }
 
 /** `?wait=1.5` in milliseconds. @throws FileError `invalid_request` */
-function waitOf(text: string | null | undefined): number | undefined {
-  if (text === null || text === undefined) return undefined;
+function waitOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const seconds = Number(text);
   if (!/^[0-9]{1,9}(?:\.[0-9]{1,9})?$/.test(text)) {
     const detail = `wait is a number of seconds, not ${JSON.stringify(text.slice(0, 100))}`;

@@ -1,6 +1,6 @@
 import assert from "../assert.ts";
 import { hasCode } from "../../src/fs/error.ts";
-import { fileOf, flagIn, numberIn, rawPath, targetOf } from "../../src/http/target.ts";
+import { fileOf, flagIn, numberIn, queryOf, rawPath, targetOf } from "../../src/http/target.ts";
 
 const HOST = "http://localhost:8080";
 
@@ -51,7 +51,7 @@ Deno.test("an encoded dot is decoded once: what is left of an escape is a name",
 });
 
 Deno.test("numbers and flags in a query are exact, or refused by name", () => {
-  const query = new URLSearchParams("a=12&b=-1&c=1e3&d=&e=99999999999999999999&f=1&g&h=no&i=0");
+  const query = queryOf("a=12&b=-1&c=1e3&d=&e=99999999999999999999&f=1&g&h=no&i=0");
   assert.equal(numberIn(query, "a"), 12);
   assert.equal(numberIn(query, "z"), undefined);
   for (const name of ["b", "c", "d", "e"]) {
@@ -64,4 +64,16 @@ Deno.test("numbers and flags in a query are exact, or refused by name", () => {
     undefined,
   ]);
   assert.throws(() => flagIn(query, "h"), /h is 1 or 0/);
+});
+
+Deno.test("a query is taken apart alike, with something to decode or without", () => {
+  for (
+    const text of ["a=1&b&aa=2&a=3&=x&c=", "a=1&b&aa=2&a=3&=x&c=&d=%20", "a=1&b&aa=2&a=3&=x&c=&+"]
+  ) {
+    const params = new URLSearchParams(text);
+    for (const name of ["a", "aa", "b", "c", "z", "", "constructor"]) {
+      assert.equal(queryOf(text).get(name), params.get(name) ?? undefined, `${name} of ${text}`);
+    }
+  }
+  assert.equal(queryOf("after=a%2Fb+c").get("after"), "a/b c");
 });
