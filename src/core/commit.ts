@@ -34,6 +34,8 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
     bytes: kept.batch.put.reduce((sum, row) => sum + row.value.length, 0),
   });
   const record = recordOf(live, effects, tick, t.trigger, result.state);
+  // Asked before the turn is looked at, which nobody may change between the look and the commit.
+  const remove = await live.inbox.rowsOf(entry);
   await commitTurn(
     live,
     {
@@ -44,7 +46,7 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
     },
     joinBatches(kept.batch, {
       check: [],
-      remove: await live.inbox.rowsOf(entry),
+      remove,
       put: [...pending, live.trajectory.row(record)],
     }),
   );

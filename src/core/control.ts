@@ -56,7 +56,7 @@ export function makeController(deps: ControllerDeps): Controller {
         deps.ready(live);
         return undefined;
       case "hibernate":
-        if (live.inTick) live.effects?.after.push("hibernate");
+        if (live.running) afterTick(live, "hibernate");
         else await deps.sleep(live);
         return undefined;
     }
@@ -96,18 +96,16 @@ export function makeController(deps: ControllerDeps): Controller {
       abort.abort();
     }
   }
-  return {
-    perform,
-    afterTick(live, word) {
-      const run = async () => {
-        if (word === "hibernate") {
-          await live.running;
-          await deps.sleep(live);
-        } else await perform(live, word, live.id);
-      };
-      run().catch(deps.onError);
-    },
-  };
+  function afterTick(live: Live, word: ControlWord): void {
+    const run = async () => {
+      if (word === "hibernate") {
+        await live.running;
+        await deps.sleep(live);
+      } else await perform(live, word, live.id);
+    };
+    run().catch(deps.onError);
+  }
+  return { perform, afterTick };
 }
 
 async function setPhase(live: Live, phase: Phase["phase"], why: string): Promise<void> {

@@ -2,9 +2,10 @@
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import type { ServiceTable } from "./view.ts";
-import type { AgentInfo, CreateRequest, Runtime } from "./runtime.ts";
+import type { AgentInfo, CreateRequest, Principal, Runtime } from "./runtime.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentHost } from "./host.ts";
+import type { Inbox } from "./inbox.ts";
 import type { SigningService } from "./provider.ts";
 import { agentFiles, principalFiles, type ViewDeps } from "./views.ts";
 import {
@@ -29,6 +30,7 @@ import { makeController } from "./control.ts";
 import { statusOfAgent } from "./status.ts";
 import { encodeJson, encodeText } from "./code.ts";
 import { REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
+import { lastingFiles } from "./lasting.ts";
 import { type Live, openLive } from "./live.ts";
 import { makeDue } from "./due.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
@@ -69,6 +71,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   let ticks = 0;
   let envelopes = 0;
   let stopping = false;
+  let stopped = false;
 
   const supervisor = makeSupervisor(onError);
   supervisor.paused = true;
@@ -125,6 +128,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   function open(id: AgentId): Promise<Live> {
     const live = lives.get(id);
     if (live) return Promise.resolve(live);
+    if (stopped) return Promise.reject(hasStopped(id));
     let coming = opening.get(id);
     if (!coming) {
       coming = openLive(id, {
@@ -134,7 +138,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           envelopes++;
           ready(live);
         },
-        receiver,
+        made,
+        deliver,
         onError,
         files: (live) => agentFiles(live, viewDeps),
       }).then((live) => {
@@ -153,17 +158,46 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (live.ending || making.has(id)) throw noAgent(id);
     return live;
   }
-  async function receiver(id: AgentId) {
+  /** The agent, which stays in memory until it is let go. What leaves memory between the look and the hold is opened again. */
+  async function hold(id: AgentId, find = reach): Promise<Live> {
+    let live = await find(id);
+    while (live.closed) live = await find(id);
+    live.uses++;
+    return live;
+  }
+  async function using<T>(
+    id: AgentId,
+    run: (live: Live) => T | Promise<T>,
+    find = reach,
+  ): Promise<T> {
+    const live = await hold(id, find);
     try {
-      return (await reach(id)).inbox;
-    } catch (error) {
-      if (hasCode(error, "not_found") || hasCode(error, "invalid_request")) return undefined;
-      throw error;
+      return await run(live);
+    } finally {
+      live.uses--;
     }
   }
-  async function withLive(owner: string, run: (live: Live) => Promise<void>): Promise<void> {
-    const live = await open(owner as AgentId);
-    await run(live);
+  async function made(id: AgentId): Promise<void> {
+    await making.get(id)?.catch(() => {});
+  }
+  async function deliver(to: AgentId, give: (inbox: Inbox) => Promise<unknown>) {
+    await made(to);
+    let live: Live;
+    try {
+      live = await hold(to);
+    } catch (error) {
+      if (hasCode(error, "not_found") || hasCode(error, "invalid_request")) return false;
+      throw error;
+    }
+    try {
+      await give(live.inbox);
+      return true;
+    } finally {
+      live.uses--;
+    }
+  }
+  function withLive(owner: string, run: (live: Live) => Promise<void>): Promise<void> {
+    return using(owner as AgentId, run, open);
   }
   /** There may be something to tick, or nothing more to do. */
   function ready(live: Live): void {
@@ -209,16 +243,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     return live.phase.phase === "active" && live.inbox.queue.size > 0 || live.sends.pending > 0 ||
       making.has(live.id) || live.held !== undefined;
   }
-  function watched(live: Live): boolean {
-    return live.changes.listeners + live.trace.listeners + live.outbox.listeners +
+  function inUse(live: Live): boolean {
+    return live.uses + live.changes.listeners + live.trace.listeners + live.outbox.listeners +
         live.trajectory.listeners + live.finished.listeners > 0;
   }
   const sleeping = new Map<Live, Promise<void>>();
-  /** Ends its process; and what is in memory of it, unless somebody watches. */
+  /** Ends its process; and what is in memory of it, unless somebody uses it. */
   async function hibernate(live: Live): Promise<void> {
     if (live.inTick || live.closed) return;
     await sleep(live);
-    if (live.inTick || busy(live) || watched(live) || live.instance) return watchIdle(live);
+    if (live.inTick || busy(live) || inUse(live) || live.instance) return watchIdle(live);
     await close(live);
   }
   function sleep(live: Live): Promise<void> {
@@ -234,7 +268,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   async function close(live: Live): Promise<void> {
     await live.trace.flush();
-    if (!live.ending && (live.inTick || busy(live) || live.trace.pending)) return watchIdle(live);
+    const needed = live.inTick || busy(live) || inUse(live) || live.instance || live.trace.pending;
+    if (needed && !live.ending) return watchIdle(live);
     live.closed = true;
     live.sends.stop();
     idling.get(live)?.();
@@ -253,14 +288,29 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   async function glance(id: AgentId): Promise<AgentInfo | undefined> {
     const here = lives.has(id);
     try {
-      const live = await reach(id);
-      const info = await infoOf(live);
-      if (!here && !live.inTick && !busy(live) && !watched(live)) await close(live);
+      const live = await hold(id);
+      let info: AgentInfo;
+      try {
+        info = await infoOf(live);
+      } finally {
+        live.uses--;
+      }
+      if (!here) await close(live);
       return info;
     } catch (error) {
       if (hasCode(error, "not_found")) return undefined;
       throw error;
     }
+  }
+
+  /** Made once for each kind of caller. */
+  function filesOf(live: Live, principal: Principal): FileService {
+    let known = namespaces.get(live);
+    if (!known) namespaces.set(live, known = new Map());
+    const name = `${principal.viewer} ${principal.grant?.can ?? ""} ${principal.name}`;
+    let files = known.get(name);
+    if (!files) known.set(name, files = principalFiles(live, viewDeps, principal));
+    return files;
   }
 
   /** No tick and no other change of the agent while `run` runs; one such thing at a time. */
@@ -351,11 +401,14 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     builtins: options.builtins,
     async create(request) {
       const id = request.id === undefined ? await freeId(request) : agentId(request.id);
-      await making.get(id)?.catch(() => {});
       const digest = requestDigest(request);
-      const there = await existing(backend, id, digest);
+      let there: Awaited<ReturnType<typeof existing>>;
+      do {
+        await made(id);
+        there = await existing(backend, id, digest);
+      } while (making.has(id));
       if (there === "same") return { info: await runtime.info(id), created: false };
-      if (there === "other" || making.has(id)) {
+      if (there === "other") {
         throw new FileError("already_exists", "create", `/agents/${id}`, {
           detail: "an agent of this id was made by another request; delete it or choose another id",
         });
@@ -392,9 +445,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
       return infos;
     },
-    info: async (id) => await infoOf(await reach(id)),
+    info: (id) => using(id, infoOf),
     async delete(id) {
-      await making.get(id)?.catch(() => {});
+      await made(id);
       const live = await reach(id);
       const work = (async () => {
         live.ending = true;
@@ -422,17 +475,13 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           detail: "this token is for other agents",
         });
       }
-      const live = await reach(id);
-      let made = namespaces.get(live);
-      if (!made) namespaces.set(live, made = new Map());
-      const name = `${principal.viewer} ${principal.grant?.can ?? ""} ${principal.name}`;
-      let files = made.get(name);
-      if (!files) made.set(name, files = principalFiles(live, viewDeps, principal));
-      live.lastActive = backend.now();
-      watchIdle(live);
-      return files;
+      await using(id, watchIdle);
+      return lastingFiles(async () => {
+        const live = await hold(id);
+        return { files: filesOf(live, principal), release: () => live.uses-- };
+      });
     },
-    wait: async (id, envelope, signal) => await waitFor(await reach(id), envelope, signal),
+    wait: (id, envelope, signal) => using(id, (live) => waitFor(live, envelope, signal)),
     async status() {
       return {
         started_at: isoTime(startedAt),
@@ -465,9 +514,11 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       await supervisor.stop();
       cancel();
       await Promise.all(sleeping.values());
+      stopped = true;
       for (const live of [...lives.values()]) {
         await live.instance?.stop().catch(() => {});
         live.closed = true;
+        lives.delete(live.id);
         live.sends.stop();
         idling.get(live)?.();
         await live.trace.flush();
@@ -543,6 +594,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   return runtime;
 }
 
+function hasStopped(id: AgentId): FileError {
+  return new FileError("not_ready", "open", `/agents/${id}`, { detail: "the runtime has stopped" });
+}
 function noAgent(id: AgentId): FileError {
   return new FileError("not_found", "open", `/agents/${id}`, { detail: "no such agent" });
 }

@@ -17,7 +17,7 @@ import { beginEffects } from "./gather.ts";
 import { checkedLimits } from "./limits.ts";
 import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
 import { type AgentId, isoTime, type Timestamp, uuidv4 } from "./id.ts";
-import { largeRows } from "./blob.ts";
+import { dropDrafts, largeRows } from "./blob.ts";
 import { moduleDigest } from "./deploy.ts";
 import { key, REGISTRY, registryKey } from "./keys.ts";
 import type { Trigger } from "./trigger.ts";
@@ -208,11 +208,14 @@ export async function sleepAgent(live: Live, deps: TickDeps): Promise<void> {
     const effects = beginEffects(live, hookFrame(live, "sleep"));
     live.effects = effects;
     const stop = live.backend.timer(live.record.limits.max_tick_ms, () => effects.abort.abort());
+    const firstOutbox = live.outbox.nextSeq;
     try {
       const result = await runHook(live, effects, "onSleep", live.state);
       effects.end();
       await commitHook(live, effects, result.state, triggerFor(effects, "onSleep"), deps.onAlarm);
     } catch (error) {
+      live.outbox.nextSeq = firstOutbox;
+      await dropDrafts(live.storage, effects.txn.batch()).catch(() => {});
       live.trace.add({
         type: "log",
         level: "error",

@@ -76,6 +76,8 @@ export interface Live {
   exclusive: Promise<void> | undefined;
   changing: Promise<unknown>;
   lastActive: number;
+  /** How many callers use it now; it stays in memory meanwhile. */
+  uses: number;
   /** Set when it leaves memory; whoever still holds it opens it again. */
   closed: boolean;
   ending: boolean;
@@ -86,7 +88,10 @@ export interface LiveOptions {
   readonly backend: Backend;
   readonly unclean: boolean;
   readonly onReady: (live: Live) => void;
-  readonly receiver: (id: AgentId) => Promise<Inbox | undefined>;
+  /** Resolves when the agent is not being made or ended any more. */
+  readonly made: (id: AgentId) => Promise<void>;
+  /** Gives the receiver's inbox to `give`; false if there is no such agent. */
+  readonly deliver: (to: AgentId, give: (inbox: Inbox) => Promise<unknown>) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
   readonly files: (live: Live) => FileService;
 }
@@ -176,6 +181,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     exclusive: undefined,
     changing: Promise.resolve(),
     lastActive: backend.now(),
+    uses: 0,
     closed: false,
     ending: false,
     newBlobId,
@@ -188,7 +194,8 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     inbox,
     now: () => backend.now(),
     timer: (ms, fire) => backend.timer(ms, fire),
-    receiver: options.receiver,
+    made: () => options.made(id),
+    deliver: options.deliver,
     onSettled: () => options.onReady(live),
     onError: options.onError,
   });

@@ -28,8 +28,10 @@ export interface SendsOptions {
   readonly inbox: Inbox;
   readonly now: () => number;
   readonly timer: (delayMs: number, fire: () => void) => () => void;
-  /** The receiver's inbox; undefined if there is no such agent. */
-  readonly receiver: (id: AgentId) => Promise<Inbox | undefined>;
+  /** Resolves when the agent is there: what `onCreate` sends leaves when the create has succeeded. */
+  readonly made: () => Promise<void>;
+  /** Gives the receiver's inbox to `give`; false if there is no such agent. */
+  readonly deliver: (to: AgentId, give: (inbox: Inbox) => Promise<unknown>) => Promise<boolean>;
   readonly onSettled: () => void;
   readonly onError: (error: unknown) => void;
 }
@@ -82,18 +84,17 @@ export async function openSends(options: SendsOptions): Promise<Sends> {
   }
   async function deliverLine(to: AgentId): Promise<void> {
     const line = lines.get(to)!;
+    await options.made();
     while (line.length > 0 && !stopped) {
       const out = line[0]!;
-      const inbox = await options.receiver(to);
-      if (!inbox) await bounce(out, "no agent has this id");
-      else {
-        try {
-          await inbox.accept(envelopeOf(out), { peer: { sender: id, birth, n: out.n } });
-        } catch (error) {
-          if (codeOf(error) !== "inbox_full" && codeOf(error) !== "conflict") throw error;
-          return later(to);
-        }
-        await storage.commit({ check: [], remove: await rowsOf(out), put: [] });
+      const peer = { sender: id, birth, n: out.n };
+      try {
+        if (await options.deliver(to, (inbox) => inbox.accept(envelopeOf(out), { peer }))) {
+          await storage.commit({ check: [], remove: await rowsOf(out), put: [] });
+        } else await bounce(out, "no agent has this id");
+      } catch (error) {
+        if (codeOf(error) !== "inbox_full" && codeOf(error) !== "conflict") throw error;
+        return later(to);
       }
       line.shift();
     }
