@@ -2,19 +2,18 @@
 import { z } from "zod";
 import type { LifecycleState } from "../core/agent.ts";
 import { ACCESSES } from "../core/access.ts";
-import type { Json } from "../core/envelope.ts";
-import { agentId } from "../core/id.ts";
+import { type AgentId, agentId } from "../core/id.ts";
 import { limitsSchema } from "../core/limits.ts";
-import type { AgentInfo, CreateRequest, Runtime } from "../core/runtime.ts";
+import type { AgentInfo, CreateRequest, Principal, Runtime } from "../core/runtime.ts";
 import type { Backend } from "../core/backend.ts";
 import { CONTROL_WORDS, type ControlWord } from "../core/view.ts";
-import { FileError } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
-import { readBody } from "./body.ts";
 import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
 import { serveFile } from "./files.ts";
-import { demand } from "./rights.ts";
+import { invalid, readJson } from "./form.ts";
+import { demand, sees } from "./rights.ts";
 import { call, send } from "./send.ts";
 import { fileOf, numberIn, type Query } from "./target.ts";
 import { json, jsonBytes, noContent, type Visit } from "./visit.ts";
@@ -127,11 +126,41 @@ async function list(
     limit: Math.min(limit, MAX_PAGE),
   };
   const after = query?.get("after");
-  const agents = await runtime.list({ ...page, ...(after ? { after } : {}) });
+  const pageOf = (asked: Page) => seen(runtime, principal, asked);
+  const agents = await pageOf({ ...page, ...(after ? { after } : {}) });
   const last = agents.at(-1)?.id;
   const isFull = last !== undefined && agents.length >= page.limit;
-  const more = isFull && (await runtime.list({ ...page, after: last, limit: 1 })).length > 0;
+  const more = isFull && (await pageOf({ ...page, after: last, limit: 1 })).length > 0;
   return json({ agents, ...(more ? { next: last } : {}) });
+}
+
+interface Page {
+  readonly state?: LifecycleState;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** Those of the agents that the caller sees: all, or the ones that its token names. */
+async function seen(runtime: Runtime, { grant }: Principal, page: Page): Promise<AgentInfo[]> {
+  if (!grant || grant.agents === "*") return await runtime.list(page);
+  const { after = "", state, limit } = page;
+  const found: AgentInfo[] = [];
+  for (const id of [...new Set(grant.agents)].sort()) {
+    if (id <= after || found.length === limit) continue;
+    const info = await infoOrNone(runtime, id);
+    if (info && (state === undefined || info.state === state)) found.push(info);
+  }
+  return found;
+}
+
+/** A token may outlive its agents. */
+async function infoOrNone(runtime: Runtime, id: AgentId): Promise<AgentInfo | undefined> {
+  try {
+    return await runtime.info(id);
+  } catch (error) {
+    if (hasCode(error, "not_found")) return undefined;
+    throw error;
+  }
 }
 
 function stateIn(query: Query | undefined, path: string): { state?: LifecycleState } {
@@ -142,9 +171,11 @@ function stateIn(query: Query | undefined, path: string): { state?: LifecycleSta
   return { state: known };
 }
 
-async function info(runtime: Runtime, id: string, visit: Visit): Promise<Response> {
-  demand(visit.principal, "list agents", visit.target.path);
-  return json(await runtime.info(agentId(id)));
+async function info(runtime: Runtime, id: AgentId, visit: Visit): Promise<Response> {
+  const { principal, target: { path } } = visit;
+  demand(principal, "list agents", path);
+  if (!sees(principal, id)) throw otherAgents(path);
+  return json(await runtime.info(id));
 }
 
 const createBody = z.strictObject({
@@ -164,7 +195,7 @@ const createBody = z.strictObject({
 async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   const { request, principal, target: { path } } = visit;
   demand(principal, "create an agent", path);
-  const body = parsed(await readBody(request, path), path);
+  const body = await readJson(request, path, createBody);
   if (typeof body.agent !== "string") demand(principal, "deploy code", path);
   if (body.limits || body.mounts) demand(principal, "set limits, mounts or budgets", path);
   const id = body.id === undefined ? {} : { id: agentId(body.id) };
@@ -174,7 +205,8 @@ async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   });
 }
 
-function madeBody(info: AgentInfo) {
+/** What a create and an import answer. */
+export function madeBody(info: AgentInfo) {
   const at = `/agents/${info.id}`;
   return {
     id: info.id,
@@ -193,21 +225,7 @@ function madeBody(info: AgentInfo) {
   };
 }
 
-/** @throws FileError `invalid_request`, naming the field */
-function parsed(bytes: Uint8Array, path: string): z.infer<typeof createBody> {
-  let value: Json;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw invalid(path, `the body is not JSON: ${String((error as Error).message).slice(0, 200)}`);
-  }
-  const result = createBody.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
-  throw invalid(path, where + (issue?.message ?? "not what is expected"));
-}
-
-function invalid(path: string, detail: string): FileError {
-  return new FileError("invalid_request", "ask", path, { detail });
+function otherAgents(path: string): FileError {
+  const detail = "this token is for other agents";
+  return new FileError("permission_denied", "open", path, { detail });
 }

@@ -4,11 +4,13 @@ import type { Backend } from "../core/backend.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { codeOf, FileError } from "../fs/error.ts";
 import { createAgents } from "./agents.ts";
-import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
+import { type AuthOptions, createDoor, type Entered, type Peer, STRANGER } from "./auth.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
 import { demand } from "./rights.ts";
 import { rawPath, targetOf } from "./target.ts";
+import { serveTokens } from "./tokens.ts";
+import { exportAgent, importAgent } from "./transfer.ts";
 import { json, noContent, type Visit } from "./visit.ts";
 
 export type { AuthOptions, Peer } from "./auth.ts";
@@ -35,7 +37,7 @@ type Handler = (visit: Visit) => Promise<Response> | Response;
 export function createApp(options: AppOptions): App {
   const { runtime, clock, report = () => {} } = options;
   const stopping = options.stopping ?? new AbortController().signal;
-  const door = createDoor(options.auth, clock.now);
+  const door = createDoor(options.auth, clock.now, runtime.tokens.find);
   const watchers = createWatchers({ timer: clock.timer, stopping });
   const agents = createAgents(runtime, clock.timer, watchers);
   // Routes go by the path as it was sent: what is behind an escape is taken apart in one place, `target.ts`.
@@ -46,8 +48,14 @@ export function createApp(options: AppOptions): App {
     return async ({ req: { raw: request }, env: { peer } }: Context<Env>): Promise<Response> => {
       try {
         door.admit(request);
-        const principal = isOpen ? PUBLIC : door.who(request, peer);
-        return await handler({ request, target: targetOf(request.url), principal, stopping });
+        const { principal, holds } = isOpen ? PUBLIC : door.who(request, peer);
+        return await handler({
+          request,
+          target: targetOf(request.url),
+          principal,
+          holds,
+          stopping,
+        });
       } catch (error) {
         return answered(error, request);
       }
@@ -82,9 +90,15 @@ export function createApp(options: AppOptions): App {
       return noContent();
     })),
   );
+  hono.all("/runtime/tokens/*", serving((visit) => serveTokens(runtime.tokens, visit)));
+  hono.all(
+    "/runtime/export/*",
+    serving((visit) => exportAgent(runtime, clock.timer, visit)),
+  );
+  hono.all("/runtime/import", serving((visit) => importAgent(runtime, visit)));
   hono.all("/agents/*", serving((visit) => agents.serve(visit)));
   hono.notFound(serving(({ target: { path } }) => {
-    const detail = "the routes are /agents, /runtime/status and /healthz";
+    const detail = "the routes are /agents, /runtime and /healthz";
     throw new FileError("not_found", "open", path, { detail });
   }));
 
@@ -98,7 +112,7 @@ export function createApp(options: AppOptions): App {
 }
 
 /** Of whom nothing is known; no table allows it anything. */
-const PUBLIC: Visit["principal"] = { viewer: "public", name: "public" };
+const PUBLIC: Entered = { principal: { viewer: "public", name: "public" }, holds: () => true };
 
 function only(method: "GET" | "POST", handler: Handler): Handler {
   return (visit) => {

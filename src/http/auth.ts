@@ -1,5 +1,6 @@
 /** Who comes in: the names the server answers to, no other site's page, the operator's token, and the local caller without one. */
 import { digest } from "../core/code.ts";
+import { sameText, type TokenGrant } from "../core/tokens.ts";
 import type { Principal } from "../core/runtime.ts";
 import { FileError } from "../fs/error.ts";
 import { type Guesses, guesses } from "./guesses.ts";
@@ -26,14 +27,24 @@ export interface Door {
   /** Refuses names that are not ours and requests that other sites' pages send. @throws FileError `permission_denied` */
   admit(request: Request): void;
   /** @throws FileError `auth_required`, `rate_limited` */
-  who(request: Request, peer: Peer): Principal;
+  who(request: Request, peer: Peer): Entered;
 }
+
+export interface Entered {
+  readonly principal: Principal;
+  /** False once what let the caller in would not any more: its token was revoked, or its time is over. */
+  holds(): boolean;
+}
+
+/** Looks up a scoped token. */
+export type FindGrant = (token: string) => TokenGrant | undefined;
 
 /** Nothing is known of a caller that no listener vouches for. */
 export const STRANGER: Peer = { local: false, transport: "tcp" };
 
-const OPERATOR: Principal = { viewer: "operator", name: "operator" };
-const LOCAL: Principal = { viewer: "local", name: "local" };
+const always = () => true;
+const OPERATOR: Entered = { principal: { viewer: "operator", name: "operator" }, holds: always };
+const LOCAL: Entered = { principal: { viewer: "local", name: "local" }, holds: always };
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 /** A request with one of these came through somebody else, whatever its peer is. */
 const FORWARDED = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|via)$/;
@@ -41,7 +52,7 @@ const CROSS_SITE: ReadonlySet<string> = new Set(["cross-site", "same-site"]);
 const HOST = /^(\[[0-9a-f:.]+\]|[^:\[\]/@]+)(?::[0-9]+)?$/;
 const BEARER = /^bearer +(\S+) *$/i;
 
-export function createDoor(options: AuthOptions, now: () => number): Door {
+export function createDoor(options: AuthOptions, now: () => number, find: FindGrant): Door {
   const hosts = new Set([...LOOPBACK_NAMES, ...(options.hosts ?? []).map(hostName)]);
   const wrong = guesses(now);
   /** The last `Host` that was found good: nearly always the next one too. */
@@ -67,7 +78,10 @@ export function createDoor(options: AuthOptions, now: () => number): Door {
     },
     who(request, peer) {
       const authorization = request.headers.get("authorization");
-      if (authorization !== null) return holder(authorization, options.tokenDigest, peer, wrong);
+      if (authorization !== null) {
+        return tokenHolder(authorization, options.tokenDigest, find) ??
+          refuseGuess(wrong, peer);
+      }
       if (isTrusted(peer) && !cameThroughOthers(request.headers)) {
         if (peer.transport === "unix") return OPERATOR;
         if (!options.requireToken) return LOCAL;
@@ -90,20 +104,28 @@ function isTrusted(peer: Peer): boolean {
   return peer.local || peer.transport === "unix";
 }
 
-/**
- * The one whose token it is. The right token is never refused for others' wrong ones: who guesses in a loop must not be
- * able to lock the operator out, and 256 bits are not guessed.
- */
-function holder(
+/** The one whose token it is; undefined if it is nobody's. */
+function tokenHolder(
   authorization: string,
   tokenDigest: string | undefined,
-  peer: Peer,
-  wrong: Guesses,
-): Principal {
+  find: FindGrant,
+): Entered | undefined {
   const token = BEARER.exec(authorization)?.[1];
-  if (token !== undefined && tokenDigest !== undefined && sameText(digest(token), tokenDigest)) {
-    return OPERATOR;
-  }
+  if (token === undefined) return undefined;
+  if (tokenDigest !== undefined && sameText(digest(token), tokenDigest)) return OPERATOR;
+  const grant = find(token);
+  if (!grant) return undefined;
+  return {
+    principal: { viewer: "operator", name: grant.name, grant },
+    holds: () => find(token) !== undefined,
+  };
+}
+
+/**
+ * Counts a wrong token. A right one is never refused for others' wrong ones: who guesses in a loop must not be able to lock
+ * the operator out, and 256 bits are not guessed.
+ */
+function refuseGuess(wrong: Guesses, peer: Peer): never {
   const retryAfterMs = wrong.count(peer.address ?? peer.transport);
   if (retryAfterMs > 0) {
     throw new FileError("rate_limited", "enter", "", {
@@ -112,15 +134,8 @@ function holder(
     });
   }
   throw new FileError("auth_required", "enter", "", {
-    detail: "this token is not the operator's; the right one is in the data directory",
+    detail: "this token is unknown, revoked or expired; the operator's is in the data directory",
   });
-}
-
-/** Takes as long for a first difference as for a last one. */
-function sameText(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
-  return difference === 0;
 }
 
 function cameThroughOthers(headers: Headers): boolean {

@@ -28,9 +28,13 @@ export async function readBody(request: Request, path: string): Promise<Uint8Arr
  * The body as it comes in, no chunk of it empty.
  * @throws FileError `too_large` as soon as it is, whatever its length header says; `interrupted` when the sender goes away
  */
-export async function* bodyChunks(request: Request, path: string): AsyncGenerator<Uint8Array> {
+export async function* bodyChunks(
+  request: Request,
+  path: string,
+  limit = MAX_BODY_BYTES,
+): AsyncGenerator<Uint8Array> {
   const length = lengthOf(request);
-  if (length !== undefined && length > MAX_BODY_BYTES) throw tooLarge(path, length);
+  if (length !== undefined && length > limit) throw tooLarge(path, length, limit);
   if (request.body === null) return;
   const reader = request.body.getReader();
   let taken = 0;
@@ -39,7 +43,7 @@ export async function* bodyChunks(request: Request, path: string): AsyncGenerato
       const { done, value } = await reader.read().catch((cause) => gone(path, cause));
       if (done) return;
       taken += value.length;
-      if (taken > MAX_BODY_BYTES) throw tooLarge(path, taken);
+      if (taken > limit) throw tooLarge(path, taken, limit);
       if (value.length) yield value;
     }
   } finally {
@@ -54,7 +58,7 @@ async function inOneGo(request: Request, path: string): Promise<Uint8Array> {
 
 /** The length header is the sender's word; what came is counted all the same. */
 function within(bytes: Uint8Array, path: string): Uint8Array {
-  if (bytes.length > MAX_BODY_BYTES) throw tooLarge(path, bytes.length);
+  if (bytes.length > MAX_BODY_BYTES) throw tooLarge(path, bytes.length, MAX_BODY_BYTES);
   return bytes;
 }
 
@@ -68,11 +72,11 @@ function gone(path: string, cause: unknown): never {
   throw new FileError("interrupted", "read the body for", path, { detail, cause });
 }
 
-function tooLarge(path: string, bytes: number): FileError {
+function tooLarge(path: string, bytes: number, limit: number): FileError {
   return new FileError("too_large", "read the body for", path, {
-    detail: `a request's body has at most ${MAX_BODY_BYTES} bytes; send a larger file in parts, ` +
+    detail: `a request's body has at most ${limit} bytes; send a larger file in parts, ` +
       "with ?offset= or ?append=1",
-    extra: { limit_bytes: MAX_BODY_BYTES, asked_bytes: bytes },
+    extra: { limit_bytes: limit, asked_bytes: bytes },
   });
 }
 

@@ -4,10 +4,13 @@ import type { Backend } from "../core/backend.ts";
 import type { EnvelopeInput } from "../core/envelope.ts";
 import type { AgentId } from "../core/id.ts";
 import type { AgentInfo, CreateRequest, RuntimeStatus, Waited } from "../core/runtime.ts";
+import type { TokenGrant, TokenRequest } from "../core/tokens.ts";
+import type { ImportMode } from "../core/transfer.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
 import type { FileService } from "../fs/file.ts";
 import { clientFiles } from "./client_files.ts";
-import { type Ask, createWire, type Fetch } from "./wire.ts";
+import { PASSPHRASE_HEADER } from "./passphrase.ts";
+import { type Ask, chunksOf, createWire, type Fetch } from "./wire.ts";
 
 export type { Fetch } from "./wire.ts";
 
@@ -52,7 +55,31 @@ export interface Client {
   status(): Promise<RuntimeStatus>;
   pauseAll(): Promise<void>;
   resumeAll(): Promise<void>;
+  /** The agent as one file; it is held while its chunks are read. With a passphrase its private key goes along, encrypted. */
+  exportAgent(
+    id: AgentId,
+    options?: { readonly passphrase?: string; readonly signal?: AbortSignal },
+  ): Promise<AsyncIterable<Uint8Array>>;
+  /** An agent from such a file. */
+  importAgent(
+    file: ReadableStream<Uint8Array>,
+    options: {
+      readonly mode: ImportMode;
+      readonly id?: AgentId;
+      readonly passphrase?: string;
+      readonly signal?: AbortSignal;
+    },
+  ): Promise<AgentInfo>;
+  readonly tokens: {
+    /** `token` is told this once. */
+    create(request: TokenRequest): Promise<{ readonly grant: TokenGrant; readonly token: string }>;
+    list(): Promise<readonly TokenGrant[]>;
+    revoke(id: string): Promise<void>;
+  };
 }
+
+const JSON_TYPE = "application/json";
+const TOKENS = "/runtime/tokens";
 
 export function connect(options: ConnectOptions): Client {
   const url = options.url.replace(/\/+$/, "");
@@ -74,7 +101,7 @@ export function connect(options: ConnectOptions): Client {
         path: "/agents",
         method: "POST",
         body: JSON.stringify(request),
-        type: "application/json",
+        type: JSON_TYPE,
       });
       const { info } = await response.json() as { info: AgentInfo };
       return { info, created: response.status === 201 };
@@ -100,7 +127,7 @@ export function connect(options: ConnectOptions): Client {
         method: "POST",
         query: { wait: waitMs === undefined ? undefined : waitMs / 1000 },
         body: JSON.stringify(envelope),
-        type: "application/json",
+        type: JSON_TYPE,
         signal,
       }) as Waited | Receipt;
     },
@@ -119,6 +146,46 @@ export function connect(options: ConnectOptions): Client {
     },
     async resumeAll() {
       await wire.send({ op: "resume", path: "/runtime/resume", method: "POST" });
+    },
+    async exportAgent(id, { passphrase, signal } = {}) {
+      const path = `/runtime/export/${encodeURIComponent(id)}`;
+      const body = JSON.stringify(passphrase === undefined ? {} : { passphrase });
+      const ask = { op: "export", path, method: "POST", body, type: JSON_TYPE, signal };
+      return chunksOf(await wire.send(ask), path);
+    },
+    async importAgent(file, { mode, id, passphrase, signal }) {
+      const { info } = await asked({
+        op: "import",
+        path: "/runtime/import",
+        method: "POST",
+        query: { mode, id },
+        headers: passphrase === undefined
+          ? {}
+          : { [PASSPHRASE_HEADER]: encodeURIComponent(passphrase) },
+        body: file,
+        signal,
+      }) as { info: AgentInfo };
+      return info;
+    },
+    tokens: {
+      async create({ expiresAt, ...request }) {
+        const body = { ...request, ...(expiresAt === undefined ? {} : { expires_at: expiresAt }) };
+        return await asked({
+          op: "create",
+          path: TOKENS,
+          method: "POST",
+          body: JSON.stringify(body),
+          type: JSON_TYPE,
+        }) as { grant: TokenGrant; token: string };
+      },
+      async list() {
+        const { tokens } = await asked({ op: "list", path: TOKENS }) as { tokens: TokenGrant[] };
+        return tokens;
+      },
+      async revoke(id) {
+        const path = `${TOKENS}/${encodeURIComponent(id)}`;
+        await wire.send({ op: "revoke", path, method: "DELETE" });
+      },
     },
   };
 }

@@ -17,7 +17,7 @@ import type { FileRow, Writer } from "../fs/row.ts";
 import { joined } from "./bytes.ts";
 import { etagOf } from "./match.ts";
 import { resumed } from "./resume.ts";
-import { type Ask, unavailable, type Wire } from "./wire.ts";
+import { type Ask, chunksOf, type Wire } from "./wire.ts";
 
 /** A file of up to so many bytes is written by one request, and so all or nothing. A larger one goes up in parts of this size, each of which takes effect when it arrives. */
 export const PART_BYTES = 16 * 1024 * 1024;
@@ -143,14 +143,6 @@ function rowOf(wire: Wire, url: string, { match }: OpenOptions): FileRow {
     },
     watch: ({ after, tail, signal }) => resumed(wire, url, { after, tail, signal }),
   };
-}
-
-async function* chunksOf({ body }: Response, url: string): AsyncGenerator<Uint8Array> {
-  try {
-    if (body) yield* body;
-  } catch (cause) {
-    throw unavailable("read", url, "the connection ended before the file did", cause);
-  }
 }
 
 /** A file on its way up: in one request as long as it fits into one. */

@@ -28,6 +28,8 @@ export interface Watched {
   readonly kind: Stat["kind"];
   /** The seq behind which it begins; told first, for a reader that is cut off before the first event. */
   readonly begin?: number;
+  /** Asked with every comment; the watch ends when it says no. */
+  holds(): boolean;
 }
 
 export interface WatcherOptions {
@@ -42,14 +44,17 @@ const decoder = new TextDecoder();
 
 export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions): Watchers {
   const limit = maxWatchers ?? MAX_WATCHERS;
-  const all = new Set<Mailbox>();
+  const all = new Map<Mailbox, Watched["holds"]>();
   let unbeat: (() => void) | undefined;
 
   /** One timer for all, and none when nobody watches. */
   function beat(): void {
     unbeat ??= timer(COMMENT_MS, () => {
       unbeat = undefined;
-      for (const box of all) box.comment();
+      for (const [box, holds] of all) {
+        if (holds()) box.comment();
+        else box.last(controlText(CONTROL.failed, problemOf(NO_LONGER)));
+      }
       if (all.size) beat();
     });
   }
@@ -60,14 +65,14 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     unbeat = undefined;
   }
   stopping.addEventListener("abort", () => {
-    for (const box of all) box.end();
+    for (const box of all.keys()) box.end();
   });
 
   return {
     get size() {
       return all.size;
     },
-    async serve(open, { kind, begin }) {
+    async serve(open, { kind, begin, holds }) {
       if (all.size >= limit) throw tooMany(limit);
       const life = new AbortController();
       const box = mailbox(timer, begin, () => {
@@ -75,7 +80,7 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
         life.abort();
       });
       // It counts from now on: many opens at once may not pass the limit together.
-      all.add(box);
+      all.set(box, holds);
       try {
         const handle = await open(life.signal);
         pump(handle, box, life);
@@ -96,6 +101,10 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     },
   };
 }
+
+const NO_LONGER = new FileError("auth_required", "watch", "", {
+  detail: "the token with which this watch began is revoked or expired",
+});
 
 /** Moves events from the file to the box as they come, whether or not the watcher reads. */
 async function pump(handle: FileHandle, box: Mailbox, life: AbortController): Promise<void> {

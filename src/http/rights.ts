@@ -1,4 +1,5 @@
-/** What each viewer may do beyond files: a table, in which nothing is allowed by default. What may be done to a file stands in its row. */
+/** What each caller may do beyond files: a table, in which nothing is allowed by default. What may be done to a file stands in its row. */
+import type { AgentId } from "../core/id.ts";
 import type { Principal } from "../core/runtime.ts";
 import type { Viewer } from "../core/view.ts";
 import { FileError } from "../fs/error.ts";
@@ -6,28 +7,42 @@ import { FileError } from "../fs/error.ts";
 export type Deed =
   | "list agents"
   | "use files"
+  | "see the runtime"
   | "create an agent"
   | "deploy code"
   | "set limits, mounts or budgets"
   | "delete an agent"
-  | "see the runtime"
-  | "pause or resume the runtime";
+  | "pause or resume the runtime"
+  | "make or revoke tokens"
+  | "export or import agents";
 
-const MAY: Readonly<Record<Deed, readonly Viewer[]>> = {
-  "list agents": ["operator", "local"],
-  "use files": ["operator", "local"],
+/** `token`: whoever holds a scoped one. What it may do to files is its grant's to say. */
+type Caller = Viewer | "token";
+
+const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
+  "list agents": ["operator", "local", "token"],
+  "use files": ["operator", "local", "token"],
+  "see the runtime": ["operator", "local", "token"],
   "create an agent": ["operator", "local"],
   "deploy code": ["operator"],
   "set limits, mounts or budgets": ["operator"],
   "delete an agent": ["operator"],
-  "see the runtime": ["operator", "local"],
   "pause or resume the runtime": ["operator"],
+  "make or revoke tokens": ["operator"],
+  "export or import agents": ["operator"],
 };
 
 /** @throws FileError `permission_denied` */
-export function demand({ viewer }: Principal, deed: Deed, path: string): void {
-  if (MAY[deed].includes(viewer)) return;
+export function demand({ viewer, grant }: Principal, deed: Deed, path: string): void {
+  const caller: Caller = grant ? "token" : viewer;
+  if (MAY[deed].includes(caller)) return;
+  const who = MAY[deed].filter((may) => may !== "token").join(" or ");
   throw new FileError("permission_denied", deed, path, {
-    detail: `only ${MAY[deed].join(" or ")} may ${deed}; send the operator's token`,
+    detail: `only ${who} may ${deed}; send the operator's token`,
   });
+}
+
+/** Does a caller see this agent at all? */
+export function sees({ grant }: Principal, id: AgentId): boolean {
+  return grant === undefined || grant.agents === "*" || grant.agents.includes(id);
 }

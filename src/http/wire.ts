@@ -23,7 +23,8 @@ export interface Ask {
   readonly method?: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  /** A stream is sent as it comes. */
+  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
   /** The body's media type. */
   readonly type?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -51,7 +52,9 @@ export function createWire({ url, token, fetch: given, timer }: WireOptions): Wi
         method,
         headers,
         redirect: "error",
-        ...(body === undefined ? {} : { body: body as string | Uint8Array<ArrayBuffer> }),
+        ...(body === undefined ? {} : { body: body as BodyInit }),
+        // Without it, the platform refuses a body that is a stream.
+        ...(body instanceof ReadableStream ? { duplex: "half" } : {}),
         ...(signal ? { signal } : {}),
       });
     } catch (error) {
@@ -105,6 +108,15 @@ function failure(
 
 export function unavailable(op: string, named: string, detail: string, cause: unknown): FileError {
   return new FileError("provider_unavailable", op, named, { detail, cause });
+}
+
+/** A body that breaks off is no end of it. */
+export async function* chunksOf({ body }: Response, url: string): AsyncGenerator<Uint8Array> {
+  try {
+    if (body) yield* body;
+  } catch (cause) {
+    throw unavailable("read", url, "the connection ended before the answer did", cause);
+  }
 }
 
 /** The error that a response tells of; what is no answer of ours is told by its status. */

@@ -1,10 +1,12 @@
 import assert from "../assert.ts";
 import { manualClock } from "../../src/backends/manual_clock.ts";
 import { digest } from "../../src/core/code.ts";
+import type { TokenGrant } from "../../src/core/tokens.ts";
 import { codeOf } from "../../src/fs/error.ts";
 import {
   type AuthOptions,
   createDoor,
+  type FindGrant,
   hostName,
   type Peer,
   STRANGER,
@@ -15,8 +17,18 @@ import { LOCAL, TOKEN } from "./served.ts";
 const FAR: Peer = { local: false, transport: "tcp", address: "203.0.113.9" };
 const UNIX: Peer = { local: true, transport: "unix" };
 
-function door(options: Partial<AuthOptions> = {}, clock = manualClock()) {
-  return createDoor({ tokenDigest: digest(TOKEN), ...options }, clock.now);
+/** A door, and who is let in by it. */
+function door(
+  options: Partial<AuthOptions> = {},
+  clock = manualClock(),
+  find: FindGrant = () => undefined,
+) {
+  const { admit, who } = createDoor({ tokenDigest: digest(TOKEN), ...options }, clock.now, find);
+  return {
+    admit,
+    enter: who,
+    who: (request: Request, peer: Peer) => who(request, peer).principal,
+  };
 }
 function request(headers: Record<string, string> = {}): Request {
   return new Request("http://localhost:8080/agents", { headers });
@@ -141,7 +153,9 @@ Deno.test("the token is a bearer token and nothing else, wrong ones are refused 
       `Bearer ${digest(TOKEN)}`,
     ]
   ) assert.equal(asked(wrong), "auth_required", wrong);
-  const none = outcome(() => createDoor({}, () => 0).who(request(bearer(TOKEN)), LOCAL));
+  const none = outcome(() =>
+    createDoor({}, () => 0, () => undefined).who(request(bearer(TOKEN)), LOCAL)
+  );
   assert.equal(none, "auth_required", "no token is right where there is none");
 });
 
@@ -157,6 +171,26 @@ Deno.test("wrong tokens are limited by address, the right one never is", async (
   assert.equal(guess(FAR), "rate_limited");
   await clock.advance(1);
   assert.equal(guess(FAR), "auth_required");
+});
+
+Deno.test("a scoped token is its grant, as long as it stands", () => {
+  const granted: TokenGrant = {
+    id: "1",
+    name: "reader",
+    agents: "*",
+    can: "read",
+    created_at: "2026-01-01T00:00:00.000Z",
+  };
+  let grant: TokenGrant | undefined = granted;
+  const find = (token: string) => token === "scoped" ? grant : undefined;
+  const { enter, who } = door({ requireToken: true }, manualClock(), find);
+  const entered = enter(request(bearer("scoped")), FAR);
+  assert.deepEqual(entered.principal, { viewer: "operator", name: "reader", grant: granted });
+  assert.equal(entered.holds(), true);
+  assert.equal(who(request(bearer(TOKEN)), FAR).grant, undefined, "the operator has no limit");
+  grant = undefined;
+  assert.equal(entered.holds(), false);
+  assert.equal(outcome(() => who(request(bearer("scoped")), FAR)), "auth_required");
 });
 
 Deno.test("a missing token is no wrong one", () => {

@@ -1,0 +1,30 @@
+/** Requests whose body is JSON of a known form. */
+import type { z } from "zod";
+import { FileError } from "../fs/error.ts";
+import { readBody } from "./body.ts";
+
+/** @param empty what no body at all means; without it, none is no JSON. @throws FileError `invalid_request`, naming the field; `too_large` */
+export async function readJson<T>(
+  request: Request,
+  path: string,
+  form: z.ZodType<T>,
+  empty?: T,
+): Promise<T> {
+  const bytes = await readBody(request, path);
+  if (bytes.length === 0 && empty !== undefined) return empty;
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw invalid(path, `the body is not JSON: ${String((error as Error).message).slice(0, 200)}`);
+  }
+  const result = form.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
+  throw invalid(path, where + (issue?.message ?? "not what is expected"));
+}
+
+export function invalid(path: string, detail: string): FileError {
+  return new FileError("invalid_request", "ask", path, { detail });
+}
