@@ -2,8 +2,10 @@
 import type { Agent } from "./core/agent.ts";
 import type { Backend } from "./core/backend.ts";
 import type { AgentHost } from "./core/host.ts";
+import type { Meter } from "./core/meter.ts";
 import type { SigningService } from "./core/provider.ts";
 import type { Runtime } from "./core/runtime.ts";
+import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
 import { builtins as standard } from "./agents/mod.ts";
 import { inlineHost } from "./hosts/inline.ts";
@@ -18,6 +20,10 @@ export interface AgentdOptions {
   readonly moduleHost?: AgentHost;
   /** Told of what no caller waits for. */
   readonly onError?: (error: unknown) => void;
+  /** Counts ticks, envelopes and commits. */
+  readonly meter?: Meter;
+  /** Keeps spans of ticks and of what agents call in them. */
+  readonly tracer?: Tracer;
 }
 
 /** Starts a runtime; everything that an earlier one left on the same rows goes on. */
@@ -33,6 +39,8 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
     host: hostFor(inlineHost(agents), options.moduleHost),
     builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),
     onError: options.onError ?? (() => {}),
+    meter: options.meter,
+    tracer: options.tracer,
   });
 }
 

@@ -7,6 +7,7 @@ import type { SendRow } from "./record.ts";
 import type { ControlWord } from "./view.ts";
 import type { OpenTxn } from "./txn.ts";
 import type { CallRecord } from "./recorded.ts";
+import type { SpanContext, TraceMark } from "./tracer.ts";
 
 /** What a try runs on; the same over all tries but for `attempt`. */
 export interface TickFrame {
@@ -16,6 +17,8 @@ export interface TickFrame {
   /** The tick's one time. */
   readonly now: number;
   readonly source: Source;
+  /** The trace that its envelope belongs to; what it sends belongs to it too. */
+  readonly trace?: TraceMark | undefined;
 }
 
 export interface Effects {
@@ -23,6 +26,8 @@ export interface Effects {
   readonly txn: OpenTxn;
   readonly port: TickPort;
   readonly abort: AbortController;
+  /** What is done in the try is a part of, where somebody traces. */
+  span: SpanContext | undefined;
   readonly sends: { readonly n: number; readonly row: SendRow }[];
   readonly events: StreamEvent[];
   /** Which envelopes the replies answer, by the outbox event's seq. */

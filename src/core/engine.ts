@@ -20,7 +20,9 @@ import {
   terminateAgent,
   undo,
 } from "./lifecycle.ts";
+import { type Meter, metered, NO_METER } from "./meter.ts";
 import { openTokens } from "./tokens.ts";
+import type { Tracer } from "./tracer.ts";
 import { exportAgent, type ImportMode, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
 import { runTick } from "./tick.ts";
@@ -46,6 +48,10 @@ export interface RuntimeOptions {
   readonly builtins: readonly { readonly name: string; readonly about: string }[];
   /** Told of what no caller waits for: a commit that failed, a row that is corrupt. */
   readonly onError: (error: unknown) => void;
+  /** Nobody counts if absent. */
+  readonly meter?: Meter | undefined;
+  /** Nobody traces if absent. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Owners or agents that are looked at in one go at the start. */
@@ -55,7 +61,8 @@ const MAX_AGENTS = 1_000;
 
 /** Opens the runtime and takes up what was left: sends, due alarms, waiting envelopes, half-made agents. Idle agents are not visited. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  const { backend, services, signer, onError } = options;
+  const { services, signer, onError, meter = NO_METER, tracer } = options;
+  const backend = metered(options.backend, meter);
   const registry = backend.storage(REGISTRY);
   const own = backend.storage(RUNTIME);
   const startedAt = backend.now();
@@ -141,6 +148,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         made,
         deliver,
         onError,
+        meter,
+        tracer,
         files: (live) => agentFiles(live, viewDeps),
       }).then((live) => {
         lives.set(id, live);

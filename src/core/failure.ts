@@ -141,7 +141,10 @@ export async function giveUp(
   letter?.added();
   live.unclean = false;
   if (full) entry.tries = again;
-  else live.inbox.leave(entry);
+  else {
+    live.inbox.leave(entry);
+    live.meter.envelope("given_up");
+  }
   if (last) live.trajectory.announce(last.record);
   const why = failure.message;
   if (!full) {
@@ -184,6 +187,7 @@ export async function expire(live: Live, entry: Waiting): Promise<void> {
   const turn: Turn = { ...live.turn, inbox: Math.max(live.turn.inbox, entry.n + 1) };
   await commitTurn(live, turn, { check: [], remove: await live.inbox.rowsOf(entry), put: [] });
   live.inbox.leave(entry);
+  live.meter.envelope("expired");
   live.trace.add({ type: "expired", envelope_id: entry.id, expires_at: isoTime(entry.expires!) });
   const error: Failure = { code: "timeout", message: "it expired before it was ticked" };
   live.finished.tell({

@@ -34,6 +34,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
     frame,
     txn,
     abort,
+    span: undefined,
     sends: [],
     events: [],
     replies: [],
@@ -83,6 +84,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
       at: frame.now,
       data,
       ...(parent === undefined ? {} : { parent_id: parent }),
+      ...(frame.trace === undefined ? {} : { trace: frame.trace }),
     };
     effects.sends.push({ n, row });
     trace.add({ ...ids, type: "message_out", to: `agent:${to}`, message_id: id });

@@ -5,6 +5,7 @@ import type { Envelope } from "./envelope.ts";
 import type { OverflowPolicy, Receipt } from "./view.ts";
 import type { PeerRow, SeenRow, Tries } from "./record.ts";
 import type { DeadLetters } from "./dead.ts";
+import type { Disposition } from "./meter.ts";
 import type { Trace } from "./trace.ts";
 import { MAX_ENVELOPE_BYTES, senderOf } from "./envelope.ts";
 import { decodeJson, encodeJson, encodeText, shortDigest } from "./code.ts";
@@ -74,6 +75,8 @@ export interface InboxOptions {
   /** The entry that is in a tick now, which no policy may drop. */
   readonly inTick: () => Waiting | undefined;
   readonly onError: (error: unknown) => void;
+  /** Told what became of an envelope at the gate. */
+  readonly onEnvelope: (disposition: Disposition) => void;
   /** Nothing is accepted before it resolves. */
   readonly held: () => Promise<void> | undefined;
 }
@@ -199,6 +202,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     }
     if (drop) {
       dropped++;
+      options.onEnvelope("dropped");
       trace.add({
         type: "error",
         envelope_id: drop.id,
@@ -218,6 +222,17 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     options.onAccepted(entry);
     if (n % SEEN_SWEEP === 0) sweepSeen().catch(options.onError);
     return receipt(envelope, "queued", false);
+  }
+
+  async function counted(envelope: Envelope, opts?: AcceptOptions): Promise<Receipt> {
+    try {
+      const receipt = await accept(envelope, opts);
+      options.onEnvelope(receipt.duplicate ? "duplicate" : receipt.disposition);
+      return receipt;
+    } catch (error) {
+      options.onEnvelope("refused");
+      throw error;
+    }
   }
 
   function batchOf(
@@ -308,7 +323,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
 
   return {
     queue,
-    accept,
+    accept: counted,
     rowsOf,
     leave,
     seen,

@@ -17,10 +17,12 @@ import { decodeJson, decodeText } from "./code.ts";
 import { type DeadLetters, makeDeadLetters } from "./dead.ts";
 import { type Inbox, openInbox } from "./inbox.ts";
 import { key } from "./keys.ts";
+import type { Meter } from "./meter.ts";
 import { readLarge } from "./blob.ts";
 import { type Numbered, numbered } from "./numbered.ts";
 import { openSends, type Sends } from "./sends.ts";
 import { openTrace, type Trace } from "./trace.ts";
+import type { Tracer } from "./tracer.ts";
 import { uuidv7 } from "./id.ts";
 import type { Waiting } from "./queue.ts";
 
@@ -36,6 +38,8 @@ export interface Live {
   readonly id: AgentId;
   readonly storage: AgentStorage;
   readonly backend: Backend;
+  readonly meter: Meter;
+  readonly tracer: Tracer | undefined;
   record: AgentRecord;
   phase: Phase;
   turn: Turn;
@@ -93,6 +97,8 @@ export interface LiveOptions {
   /** Gives the receiver's inbox to `give`; false if there is no such agent. */
   readonly deliver: (to: AgentId, give: (inbox: Inbox) => Promise<unknown>) => Promise<boolean>;
   readonly onError: (error: unknown) => void;
+  readonly meter: Meter;
+  readonly tracer: Tracer | undefined;
   readonly files: (live: Live) => FileService;
 }
 
@@ -141,6 +147,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     inTick: () => live.inTick,
     held: () => exportOf(live),
     onError: options.onError,
+    onEnvelope: (disposition) => options.meter.envelope(disposition),
   });
   const outbox = numbered({
     storage,
@@ -153,6 +160,8 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     id,
     storage,
     backend,
+    meter: options.meter,
+    tracer: options.tracer,
     record,
     phase: decodeJson<Phase>(phaseRow),
     turn,

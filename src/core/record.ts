@@ -3,6 +3,7 @@ import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { Failure, Limits } from "./agent.ts";
 import type { Access } from "./view.ts";
+import type { TraceMark } from "./tracer.ts";
 
 /** Row `agent`: decided at create, changed by the operator. */
 export interface AgentRecord {
@@ -100,4 +101,5 @@ export interface SendRow {
   readonly at: number;
   readonly data: Json;
   readonly parent_id?: EnvelopeId;
+  readonly trace?: TraceMark;
 }

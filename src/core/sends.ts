@@ -109,7 +109,11 @@ export async function openSends(options: SendsOptions): Promise<Sends> {
       timestamp: row.at as Timestamp,
       source: { kind: "agent", agent_id: id },
       payload: { kind: "agent_message", from: id, data: row.data },
-      metadata: row.parent_id ? { parent_id: row.parent_id } : {},
+      metadata: {
+        ...(row.parent_id ? { parent_id: row.parent_id } : {}),
+        ...(row.trace?.trace_id ? { trace_id: row.trace.trace_id } : {}),
+        ...(row.trace?.traceparent ? { extra: { traceparent: row.trace.traceparent } } : {}),
+      },
     };
   }
   /** Tells the sender that its message cannot arrive, in the commit in which the message goes. */

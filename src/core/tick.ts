@@ -13,10 +13,12 @@ import { dropDrafts } from "./blob.ts";
 import { encodeJson } from "./code.ts";
 import { expire, failTry, giveUp, maxTries } from "./failure.ts";
 import { newTickId } from "./frame.ts";
-import { failureOf, idsOf } from "./result.ts";
+import { failureOf, idsOf, outcomeOf } from "./result.ts";
 import { key } from "./keys.ts";
 import { runTrigger } from "./hooks.ts";
 import { STOPPED, type TickDeps, type Try } from "./try.ts";
+import { watchRun } from "./run_watch.ts";
+import { traceMark } from "./tracer.ts";
 
 /** A tick that lost to other writers so often in a row makes them wait. */
 const MAX_CONFLICTS = 3;
@@ -96,10 +98,13 @@ async function oneRun(
     attempt: tries.n,
     now: tries.now,
     source: envelope.source,
+    trace: traceMark(envelope.metadata),
   });
   const trigger = triggerOf(envelope, entry.n, tries.now);
   const startedMs = live.backend.now();
   const t: Try = { live, entry, envelope, tries, trigger, effects, startedMs, deps };
+  const watched = watchRun(live, envelope, effects);
+  effects.span = watched.context;
   live.effects = effects;
   live.trace.add({
     type: "tick_start",
@@ -118,6 +123,7 @@ async function oneRun(
   effects.end();
   if (!result) {
     live.outbox.nextSeq = firstOutbox;
+    watched.end(stopped ? "stopped" : outcomeOf(failure!), failure);
     if (stopped) return true;
     await dropDrafts(live.storage, effects.txn.batch());
     await failTry(t, failure!);
@@ -125,11 +131,14 @@ async function oneRun(
   }
   try {
     await commitTry(t, result);
+    watched.end("committed");
     return true;
   } catch (error) {
     live.outbox.nextSeq = firstOutbox;
     // After any other fault nobody knows whether the commit stands; what it left is swept at the next start.
-    if (!hasCode(error, "conflict")) throw error;
+    const conflicts = hasCode(error, "conflict");
+    watched.end(conflicts ? "conflict" : "error", failureOf(error));
+    if (!conflicts) throw error;
     await dropDrafts(live.storage, effects.txn.batch());
     return false;
   }

@@ -19,6 +19,7 @@ import type { EnvelopeId } from "./id.ts";
 import { key } from "./keys.ts";
 import { mountRows, setMounts } from "./mounts.ts";
 import { seal } from "./seal.ts";
+import { tracedFiles } from "./traced.ts";
 
 export interface ViewDeps {
   readonly services: ServiceTable;
@@ -53,10 +54,12 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
       allows: (op, inner) => allows(access, op, inner),
     }));
   }
-  return namespace(mounts, (listener) => {
+  const files = namespace(mounts, (listener) => {
     live.tableListeners.add(listener);
     return () => live.tableListeners.delete(listener);
   });
+  const { tracer } = live;
+  return tracer ? tracedFiles(files, live.id, tracer, () => live.effects?.span) : files;
 }
 
 /** An agent's files with an operator's or a local caller's authority. */
