@@ -117,13 +117,14 @@ function paintState(paint: Paint, state: LifecycleState): string {
 
 /** The server, or one agent. */
 export const status: Action = async (call) => {
-  const id = maybeArg(call, "id");
+  const named = maybeArg(call, "id");
+  const id = named === undefined ? undefined : idOf(named);
   const server = call.server();
   if (id === undefined) {
     const found = await withProgress(call, "asking the server", server.status());
     return answer(call, { url: server.url, ...found }, () => serverFacts(call, server.url, found));
   }
-  const info = await withProgress(call, `asking for ${id}`, server.info(idOf(id)));
+  const info = await withProgress(call, `asking for ${id}`, server.info(id));
   answer(call, info, () => agentFacts(call, info));
 };
 

@@ -32,6 +32,11 @@ export function usage(message: string, hint?: string): Error {
   return trouble(EXIT.usage, message, hint);
 }
 
+/** An error that no server refused with: its code says nothing about the exit code. */
+export function asFailure(error: unknown): Error {
+  return isTrouble(error) ? error : trouble(EXIT.failed, lineOf(error));
+}
+
 function isTrouble(error: unknown): error is Trouble {
   return error instanceof Error && error.name === "Trouble" && "exit" in error;
 }

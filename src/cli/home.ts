@@ -78,13 +78,18 @@ export function readToken(home: Home): string | undefined {
   return text === "" ? undefined : text;
 }
 
+/** A file of the data directory as a person would write it. */
+export function shownIn(home: Home, name: string): string {
+  return `${home.shown}/${name}`;
+}
+
 /** A small text file of the data directory; undefined if there is none. @throws an error that names the file */
 export function readSmall(home: Home, name: string): string | undefined {
   try {
     return Deno.readTextFileSync(join(home.dir, name));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw cannot("read", join(home.shown, name), error);
+    throw cannot("read", shownIn(home, name), error);
   }
 }
 
@@ -97,7 +102,7 @@ export function writePrivate(home: Home, name: string, text: string): void {
     Deno.renameSync(draft, path);
   } catch (error) {
     removeQuietly(draft);
-    throw cannot("write", join(home.shown, name), error);
+    throw cannot("write", shownIn(home, name), error);
   }
 }
 

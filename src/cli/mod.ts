@@ -284,7 +284,7 @@ export const VERBS: readonly Verb[] = [
     group: FILES,
     options: [TYPE],
     examples: [
-      ["call bob/identity/sign '{\"event\":{…}}'", ""],
+      ["call bob/identity/sign 'what I say'", ""],
       ["call bob/identity/verify - < event.json", "from standard input"],
     ],
     load: async () => (await import("./file.ts")).call,

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { hasCode } from "../fs/error.ts";
 import { EXIT, trouble } from "./exit.ts";
-import { cannot, type Home, removeQuietly, writePrivate } from "./home.ts";
+import { cannot, type Home, removeQuietly, shownIn, writePrivate } from "./home.ts";
 
 const NOTE = "server.json";
 const PID = "pid";
@@ -32,7 +32,7 @@ export function seeServer(home: Home): Seen {
     file = Deno.openSync(path, { read: true });
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { state: "none" };
-    throw cannot("read", join(home.shown, NOTE), error);
+    throw cannot("read", shownIn(home, NOTE), error);
   }
   try {
     if (file.tryLockSync(false)) return { state: "none" };

@@ -18,6 +18,8 @@ import { EXIT, trouble, usage } from "./exit.ts";
 import { printReplies } from "./send.ts";
 
 const ID = agentId("run");
+/** Who watches wants the error now, and not after three more tries. */
+const ONE_TRY = { retry_ms: [] };
 const OPERATOR = { viewer: "operator", name: "operator" } as const;
 const MODULE = /[/\\]|\.[mc]?[jt]sx?$/;
 
@@ -32,7 +34,8 @@ export const run: Action = async (call) => {
     onError: (error) => call.terminal.note(String(error)),
   });
   try {
-    await withProgress(call, `waiting for ${named}`, runtime.create({ id: ID, agent: named }));
+    const creating = runtime.create({ id: ID, agent: named, limits: ONE_TRY });
+    await withProgress(call, `waiting for ${named}`, creating);
     const done = words.length === 0 ? tickOnce(call, runtime) : ask(call, runtime, words.join(" "));
     const { tick, replies } = await withProgress(call, `waiting for ${named}`, done);
     if (!tick.success) throw tickFailed(call, named, tick);

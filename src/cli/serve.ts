@@ -1,7 +1,8 @@
 /** `agentd serve` and `agentd dev`: a server until it is told to stop. */
+import { codeOf } from "../fs/error.ts";
 import { agentId } from "../core/id.ts";
 import { type Action, type Call, option, printJson } from "./call.ts";
-import { lineOf } from "./exit.ts";
+import { asFailure, lineOf } from "./exit.ts";
 import type { Home } from "./home.ts";
 import { parseListen } from "./listen.ts";
 import { count, span } from "./print.ts";
@@ -31,7 +32,10 @@ async function run(
   });
   const address = parseListen(settings.listen, call.cwd);
   const report = reporter(call);
-  const server = await startServer({ home, address, settings, version: call.version, report });
+  const server = await startServer({ home, address, settings, version: call.version, report })
+    .catch((error) => {
+      throw asFailure(error);
+    });
   call.hurry.addEventListener("abort", server.abandon);
   const stopped = aborted(call.signal);
   try {
@@ -42,7 +46,7 @@ async function run(
     }
     await stopped;
   } finally {
-    if (!call.quiet && !call.json) {
+    if (!call.quiet) {
       const grace = `running ticks have up to ${span(settings.grace_ms)}`;
       call.terminal.note(
         call.terminal.paintNote("dim", `stopping; ${grace}, Ctrl-C stops at once`),
@@ -123,7 +127,15 @@ function reporter(call: Call): (error: unknown) => void {
     if (told.size >= 100) told.clear();
     told.set(line, now);
     call.terminal.note(`${call.terminal.paintNote("red", "error:")} ${line}`);
+    for (const frame of framesOf(error)) call.terminal.note(call.terminal.paintNote("dim", frame));
   };
+}
+
+/** Where a fault of the program itself was thrown: nobody else is told. */
+function framesOf(error: unknown): string[] {
+  if (codeOf(error) !== "internal") return [];
+  const { stack, cause } = error as { stack?: string; cause?: { stack?: string } };
+  return (cause?.stack ?? stack ?? "").split("\n").filter((line) => line.startsWith("    at "));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

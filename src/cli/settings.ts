@@ -1,7 +1,6 @@
 /** Settings of the server: a file in the data directory, then the environment, then flags; each remembers where it came from. */
-import { join } from "node:path";
 import { usage } from "./exit.ts";
-import { type Home, readSmall } from "./home.ts";
+import { type Home, readSmall, shownIn } from "./home.ts";
 import { parseJsonc } from "./jsonc.ts";
 import { didYouMean } from "./similar.ts";
 
@@ -107,7 +106,7 @@ function fromFile(home: Home): { name: SettingName; value: unknown; from: string
   }
   const [file] = texts;
   if (!file) return [];
-  const from = join(home.shown, file.name);
+  const from = shownIn(home, file.name);
   const value = parseFile(from, file.text!);
   return Object.entries(value).map(([name, value]) => {
     if (!Object.hasOwn(KINDS, name)) {

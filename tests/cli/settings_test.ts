@@ -46,8 +46,8 @@ Deno.test("the file, then the environment, then flags; each says where it came f
     deepEqual(from, {
       listen: "--listen",
       require_token: "AGENTD_REQUIRE_TOKEN",
-      allow_host: ".agentd/agentd.jsonc: allow_host",
-      grace_ms: ".agentd/agentd.jsonc: grace_ms",
+      allow_host: "./.agentd/agentd.jsonc: allow_host",
+      grace_ms: "./.agentd/agentd.jsonc: grace_ms",
     });
     equal(read(home, vars).settings.listen, "127.0.0.1:2");
     equal(read(home).settings.listen, "127.0.0.1:1");
@@ -84,7 +84,7 @@ Deno.test("names that a container platform sets for a service called agentd are 
 
 Deno.test("a bad value names the place where it stands", () => {
   withHome({ "agentd.json": '{"grace_ms":-1}' }, (home) => {
-    match(refusal(home), /^\.agentd\/agentd\.json: grace_ms: -1 is not whole milliseconds/);
+    match(refusal(home), /^\.\/\.agentd\/agentd\.json: grace_ms: -1 is not whole milliseconds/);
   });
   withHome({ "agentd.json": "{\n oops }" }, (home) => {
     match(refusal(home), /agentd\.json is not JSON.*line 2/);

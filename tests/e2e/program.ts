@@ -1,0 +1,134 @@
+/** The real program in processes of its own: `AGENTD_BIN` if that is set, else the source with the permissions that deno.json names. */
+import config from "../../deno.json" with { type: "json" };
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+/** The binary to try; undefined: the source. */
+export const BINARY = Deno.env.get("AGENTD_BIN");
+
+export interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Options {
+  /** The binary under another name. */
+  readonly program?: string;
+  readonly cwd: string;
+  /** All that the program sees of an environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string | Uint8Array;
+}
+
+export interface Running {
+  readonly pid: number;
+  /** The first line of either stream that fits, whether it has come already or comes. Rejects when the program ends before it. */
+  line(pattern: RegExp): Promise<string>;
+  kill(signal: Deno.Signal): void;
+  readonly ended: Promise<Ended>;
+}
+
+/** Flags of the task, so that what it is granted is also shown to be enough. */
+function flags(): string[] {
+  const command = config.tasks.agentd.command;
+  return command.replace(/^deno run /, "").replace(/ main\.ts$/, "").replaceAll('"', "").split(" ");
+}
+
+const denoDir = (() => {
+  if (BINARY !== undefined) return undefined;
+  const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
+  return (JSON.parse(new TextDecoder().decode(stdout)) as { denoDir: string }).denoDir;
+})();
+
+/** The program, not yet started; it sees no other environment than the one given. */
+export function command(args: readonly string[], options: Options): Deno.Command {
+  const { cwd, env = {}, input, program = BINARY } = options;
+  return new Deno.Command(program ?? Deno.execPath(), {
+    args: program === undefined ? ["run", ...flags(), MAIN, ...args] : [...args],
+    cwd,
+    // The cache is Deno's own affair and none of the program's.
+    env: { ...(denoDir === undefined ? {} : { DENO_DIR: denoDir }), ...env },
+    clearEnv: true,
+    stdin: input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+export function start(args: readonly string[], options: Options): Running {
+  const { input } = options;
+  const child = command(args, options).spawn();
+  if (input !== undefined) feed(child.stdin, input);
+  const out = lines(child.stdout);
+  const err = lines(child.stderr);
+  const ended = Promise.all([child.status, out.text, err.text]).then(([status, out, err]) => ({
+    code: status.code,
+    out,
+    err,
+  }));
+  return {
+    pid: child.pid,
+    line: (pattern) =>
+      Promise.any([out.line(pattern), err.line(pattern)]).catch(async () => {
+        const { code, out, err } = await ended;
+        throw new Error(`no line ${pattern}; it ended with ${code}:\n${out}\n${err}`);
+      }),
+    kill(signal) {
+      try {
+        child.kill(signal);
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error;
+      }
+    },
+    ended,
+  };
+}
+
+/** Runs the program to its end. */
+export function run(args: readonly string[], options: Options): Promise<Ended> {
+  return start(args, options).ended;
+}
+
+async function feed(stdin: WritableStream<Uint8Array>, input: string | Uint8Array): Promise<void> {
+  const writer = stdin.getWriter();
+  try {
+    await writer.write(typeof input === "string" ? new TextEncoder().encode(input) : input);
+    await writer.close();
+  } catch {
+    // It ended without reading all.
+  }
+}
+
+function lines(stream: ReadableStream<Uint8Array>) {
+  const seen: string[] = [];
+  const waiting = new Set<{ pattern: RegExp; found: (line: string) => void; gone: () => void }>();
+  let over = false;
+  const text = (async () => {
+    let all = "";
+    let rest = "";
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      all += chunk;
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop()!;
+      for (const line of parts) {
+        seen.push(line);
+        for (const one of waiting) if (one.pattern.test(line)) one.found(line);
+      }
+    }
+    over = true;
+    for (const one of waiting) one.gone();
+    return all;
+  })();
+  return {
+    text,
+    line(pattern: RegExp): Promise<string> {
+      const there = seen.find((line) => pattern.test(line));
+      if (there !== undefined) return Promise.resolve(there);
+      if (over) return Promise.reject(new Error("ended"));
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
+      const one = { pattern, found: resolve, gone: () => reject(new Error("ended")) };
+      waiting.add(one);
+      return promise.finally(() => waiting.delete(one));
+    },
+  };
+}
