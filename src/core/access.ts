@@ -1,5 +1,6 @@
 /** What a mount's access lets the agent do; the mount table is the security boundary. */
 import type { Access } from "./view.ts";
+import type { Principal } from "./runtime.ts";
 import type { Can } from "./tokens.ts";
 
 export const ACCESSES: readonly Access[] = ["read_only", "read_write", "sign_only", "disabled"];
@@ -26,6 +27,12 @@ export function allows(access: Access, op: string, path: string): boolean {
     case "disabled":
       return false;
   }
+}
+
+/** Whether a principal may know of an agent at all. */
+export function concerns({ grant }: Principal, id: string): boolean {
+  const agents = grant?.agents ?? "*";
+  return agents === "*" || (agents as readonly string[]).includes(id);
 }
 
 const SENDS: ReadonlySet<string> = new Set(["call", "write", "append"]);

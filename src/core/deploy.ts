@@ -74,7 +74,8 @@ export async function deploy(
       undefined,
       turn.version,
     );
-    const next: AgentRecord = { ...record, agent: { kind: "module" }, code_digest: newDigest };
+    // Its name, limits and mounts may have been changed while the module was loaded.
+    const next: AgentRecord = { ...live.record, agent: { kind: "module" }, code_digest: newDigest };
     const stateRows = state === live.state
       ? []
       : largeRows(key.state, encodeText(state), live.newBlobId);
@@ -90,7 +91,10 @@ export async function deploy(
       live,
       { ...live.turn, trajectory: live.trajectory.nextSeq, version: instance.version },
       {
-        check: [{ key: key.state, value: live.stateBytes }],
+        check: [
+          { key: key.state, value: live.stateBytes },
+          { key: key.agent, value: encodeJson(live.record) },
+        ],
         remove: [...blobKeys(oldCode), ...(stateRows.length > 0 ? blobKeys(live.stateBytes) : [])],
         put: [
           { key: key.agent, value: encodeJson(next) },

@@ -10,6 +10,7 @@ import type { TickDeps } from "./try.ts";
 import { commitHook } from "./commit.ts";
 import { runHook, wake } from "./hooks.ts";
 import { checkedMounts } from "./mounts.ts";
+import { checkedName } from "./configure.ts";
 import { hookFrame } from "./frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
 import type { Effects } from "./effects.ts";
@@ -139,7 +140,7 @@ function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): Ag
   const limits: Limits = checkedLimits(request.limits ?? {}, DEFAULT_LIMITS);
   return {
     id,
-    name: request.name ?? id,
+    name: checkedName(request.name ?? id),
     birth: uuidv4(deps.backend.random(16)),
     created_at: deps.backend.now(),
     pubkey: "",

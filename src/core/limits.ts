@@ -21,6 +21,11 @@ export const limitsSchema = z.strictObject({
   }).partial(),
 }).partial();
 
+/** Limits as far as somebody says them. */
+export type SomeLimits = Partial<Omit<Limits, "retention">> & {
+  readonly retention?: Partial<Limits["retention"]>;
+};
+
 /** @throws FileError `invalid_request` */
 export function checkedLimits(given: unknown, defaults: Limits): Limits {
   const parsed = limitsSchema.safeParse(given);

@@ -1,13 +1,8 @@
-/** An agent's mount table: what services there are, at which access; every change is recorded and holds at once. */
+/** An agent's mount table: what services there are, at which access. */
 import { FileError } from "../fs/error.ts";
 import type { Access, MountRow, ServiceTable } from "./view.ts";
 import type { AgentRecord } from "./record.ts";
-import type { Live } from "./live.ts";
 import { ACCESSES } from "./access.ts";
-import { commitTurn } from "./turn.ts";
-import { encodeJson } from "./code.ts";
-import { isoTime } from "./id.ts";
-import { key } from "./keys.ts";
 
 /** The mount table of an agent: what services there are, at the access its record says or their own. */
 export function mountRows(services: ServiceTable, record: AgentRecord): MountRow[] {
@@ -40,34 +35,4 @@ export function checkedMounts(
     }
   }
   return { ...mounts };
-}
-
-/** Changes the table and says so in the trajectory. */
-export async function setMounts(
-  live: Live,
-  services: ServiceTable,
-  table: readonly MountRow[],
-  by: string,
-): Promise<void> {
-  const wanted = new Map(table.map((row) => [row.path, row.access]));
-  checkedMounts(services, Object.fromEntries(wanted));
-  const mounts: Record<string, Access | null> = {};
-  for (const path of Object.keys(services)) mounts[path] = wanted.get(path) ?? null;
-  const record: AgentRecord = { ...live.record, mounts };
-  const event = live.trajectory.add({
-    type: "mounts",
-    timestamp: isoTime(live.backend.now()),
-    by,
-    before: mountRows(services, live.record),
-    after: mountRows(services, record),
-  });
-  await commitTurn(live, { ...live.turn, trajectory: live.trajectory.nextSeq }, {
-    check: [],
-    remove: [],
-    put: [{ key: key.agent, value: encodeJson(record) }, live.trajectory.row(event)],
-  });
-  live.record = record;
-  for (const listener of [...live.tableListeners]) listener();
-  live.trajectory.announce(event);
-  live.trace.add({ type: "lifecycle", state: "mounts", by });
 }

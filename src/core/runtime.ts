@@ -1,18 +1,19 @@
 /** The runtime as its doors see it: agents are made, listed, ended; all else is a file in a namespace. */
 import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
-import type { Json } from "./envelope.ts";
+import type { EnvelopeInput, Json, Source } from "./envelope.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
-import type { TokenGrant, Tokens } from "./tokens.ts";
+import type { Term, TokenGrant, Tokens } from "./tokens.ts";
+import type { SomeLimits } from "./limits.ts";
 import type { ImportMode } from "./transfer.ts";
-import type { Access, AgentStatus, Viewer } from "./view.ts";
+import type { Access, AgentStatus, MountRow, Receipt, Viewer } from "./view.ts";
 
 /** Who looks: the authority, and the name under which its messages are accepted (`local`, a token's name). */
 export interface Principal {
   readonly viewer: Viewer;
   readonly name: string;
   /** How far a scoped token goes, and with which agents; all the way, and with all, where there is none. */
-  readonly grant?: Pick<TokenGrant, "agents" | "can">;
+  readonly grant?: Pick<TokenGrant, "agents" | "can"> & Term;
 }
 
 export interface CreateRequest {
@@ -30,6 +31,23 @@ export interface AgentInfo extends AgentStatus {
   readonly npub: string;
 }
 
+/** An agent with all that its operator has decided. */
+export interface AgentDetails extends AgentInfo {
+  readonly config: Json;
+  /** What is mounted, and at which access. */
+  readonly mounts: readonly MountRow[];
+}
+
+/** What of an agent can be changed; what is left out stays as it is. */
+export interface AgentChange {
+  readonly name?: string;
+  /** In place of the whole config. */
+  readonly config?: Json;
+  readonly limits?: SomeLimits;
+  /** Null: no longer mounted. */
+  readonly mounts?: Readonly<Record<string, Access | null>>;
+}
+
 export interface Waited {
   readonly tick: TickResult;
   /** Payloads, in the order in which they were given. */
@@ -44,6 +62,10 @@ export interface RuntimeStatus {
   readonly agents: number;
   /** Agents in memory now. */
   readonly awake: number;
+  /** Of those in memory, by state. The others are not looked at. */
+  readonly states: Readonly<Record<LifecycleState, number>>;
+  /** Envelopes that wait, of agents in memory. Only paused and failed agents have some and are not there. */
+  readonly queued: number;
   readonly ticking: number;
   readonly due: number;
   /** Since the start. */
@@ -56,11 +78,18 @@ export interface Runtime {
   create(request: CreateRequest): Promise<{ readonly info: AgentInfo; readonly created: boolean }>;
   /** In order of id. */
   list(page: {
+    /** Of these alone, as far as they are there. */
+    readonly among?: readonly AgentId[];
     readonly state?: LifecycleState;
     readonly after?: string;
     readonly limit?: number;
   }): Promise<AgentInfo[]>;
-  info(id: AgentId): Promise<AgentInfo>;
+  info(id: AgentId): Promise<AgentDetails>;
+  /**
+   * Changes what the operator decides, in one commit that the trajectory tells of; it holds from the next operation on, memory limits from the agent's next
+   * start. Rejects with `invalid_request`, `too_large`.
+   */
+  configure(id: AgentId, change: AgentChange, by: string): Promise<AgentDetails>;
   /** `onTerminate` runs, then all its rows go in one go. */
   delete(id: AgentId): Promise<void>;
   /**
@@ -76,6 +105,8 @@ export interface Runtime {
   readonly tokens: Tokens;
   /** The agent's files as this principal may use them. Rejects with `not_found`, and `permission_denied` for an agent outside a token's scope. */
   files(id: AgentId, principal: Principal): Promise<FileService>;
+  /** An envelope that a driver brings, from wherever it came; durable when it resolves. Rejects with `not_found`, and with what a send is refused with. */
+  deliver(id: AgentId, input: EnvelopeInput, source: Source): Promise<Receipt>;
   /** Waits until the envelope was ticked to its end (or given up), and its replies. `undefined`: the signal aborted first. Rejects with `not_found` for an id that was never accepted or is forgotten. */
   wait(id: AgentId, envelope: EnvelopeId, signal: AbortSignal): Promise<Waited | undefined>;
   status(): Promise<RuntimeStatus>;

@@ -22,7 +22,14 @@ export interface TokenGrant {
   readonly expires_at?: string;
 }
 
+/** A grant in its holder's hands. */
+export interface HeldGrant extends TokenGrant {
+  /** Aborts when the token is revoked. */
+  readonly revoked?: AbortSignal;
+}
+
 export interface TokenRequest {
+  /** The name under which its messages are accepted. Absent: the token's id. */
   readonly name?: string;
   readonly agents: "*" | readonly string[];
   readonly can: Can;
@@ -36,8 +43,8 @@ export interface Tokens {
   list(): readonly TokenGrant[];
   /** Holds at once. Rejects with `not_found`. */
   revoke(id: string): Promise<void>;
-  /** What a token grants now; undefined for one that is unknown, revoked or expired. */
-  find(token: string): TokenGrant | undefined;
+  /** What a token grants now; undefined for one that is unknown, revoked or expired. The same object each time. */
+  find(token: string): HeldGrant | undefined;
 }
 
 interface TokenRow {
@@ -46,28 +53,44 @@ interface TokenRow {
   readonly digest: string;
 }
 
+/** A row in memory. */
+interface Kept extends TokenRow {
+  readonly held: HeldGrant;
+  readonly revoke: () => void;
+}
+
 export const TOKEN_PREFIX = "agt_";
 const SECRET_BYTES = 32;
 const MAX_TOKENS = 10_000;
-const MAX_NAME = 100;
+/** Agents that one token names; `*` has no end. */
+export const MAX_TOKEN_AGENTS = 1_000;
+/** It stands in the source of every message that its holder sends, and in the agent's logs. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,99}$/;
+/** A token must not pass for those who come without one. */
+const NOT_NAMES: readonly string[] = ["operator", "local", "public", "agent"];
 
 /** Opens the tokens of a runtime; all are held in memory, so that to look one up is no wait. */
 export async function openTokens(backend: Backend): Promise<Tokens> {
   const storage: AgentStorage = backend.storage(TOKENS);
-  const rows = new Map<string, TokenRow>();
+  const rows = new Map<string, Kept>();
+  const keep = (row: TokenRow) => {
+    const { signal, abort } = revocation();
+    rows.set(row.grant.id, { ...row, held: { ...row.grant, revoked: signal }, revoke: abort });
+  };
   for await (const page of pages(storage, tokenKey.token(""))) {
-    for (const row of page) {
-      const token = decodeJson<TokenRow>(row.value);
-      rows.set(token.grant.id, token);
-    }
+    for (const row of page) keep(decodeJson<TokenRow>(row.value));
   }
   return {
     async create({ name, agents, can, expiresAt }) {
       if (rows.size >= MAX_TOKENS) throw refused(`at most ${MAX_TOKENS} tokens; revoke some`);
       if (!CANS.includes(can)) throw refused(`a token can ${CANS.join(", ")}`);
       if (agents !== "*" && agents.length === 0) throw refused("it names no agent");
-      if ((name?.length ?? 0) > MAX_NAME) {
-        throw refused(`a name has at most ${MAX_NAME} characters`);
+      if (agents.length > MAX_TOKEN_AGENTS) {
+        throw refused(`it names at most ${MAX_TOKEN_AGENTS} agents; or all, as "*"`);
+      }
+      checkName(name);
+      if (expiresAt !== undefined && !(expiresAt > backend.now() && expiresAt <= LAST_MS)) {
+        throw refused("it would be over before it begins, or never");
       }
       const id = hex(backend.random(6));
       const secret = backend.random(SECRET_BYTES).toBase64({
@@ -78,7 +101,7 @@ export async function openTokens(backend: Backend): Promise<Tokens> {
       const grant: TokenGrant = {
         id,
         name: name ?? id,
-        agents: agents === "*" ? "*" : agents.map(agentId),
+        agents: agents === "*" ? "*" : [...new Set(agents.map(agentId))],
         can,
         created_at: isoTime(backend.now()),
         ...(expiresAt === undefined ? {} : { expires_at: isoTime(expiresAt) }),
@@ -90,18 +113,20 @@ export async function openTokens(backend: Backend): Promise<Tokens> {
         remove: [],
         put,
       });
-      rows.set(id, row);
+      keep(row);
       return { grant, token };
     },
     list: () => [...rows.values()].map(({ grant }) => grant),
     async revoke(id) {
-      if (!rows.has(id)) {
+      const row = rows.get(id);
+      if (!row) {
         throw new FileError("not_found", "revoke", id, {
           detail: "no such token; `agentd token list` names those that there are",
         });
       }
       // Refused from now on, whatever becomes of the commit: what cannot be stored is told to the caller, who may repeat it.
       rows.delete(id);
+      row.revoke();
       await storage.commit({ check: [], remove: [tokenKey.token(id)], put: [] });
     },
     find(token) {
@@ -110,11 +135,31 @@ export async function openTokens(backend: Backend): Promise<Tokens> {
         : "";
       const row = rows.get(id ?? "");
       if (!sameText(digest(token), row?.digest ?? digest(""))) return undefined;
-      const expires = row?.grant.expires_at;
-      if (expires !== undefined && Date.parse(expires) <= backend.now()) return undefined;
-      return row?.grant;
+      if (row && lapsed(row.held, backend.now()) !== undefined) return undefined;
+      return row?.held;
     },
   };
+}
+
+/** What of a grant says whether it still stands. */
+export type Term = Partial<Pick<HeldGrant, "expires_at" | "revoked">>;
+
+/** Why a grant no longer stands; undefined while it does. */
+export function lapsed({ revoked, expires_at }: Term, nowMs: number): string | undefined {
+  if (revoked?.aborted) return "this token was revoked";
+  if (expires_at !== undefined && Date.parse(expires_at) <= nowMs) return "this token has expired";
+  return undefined;
+}
+
+/** The last instant that a date can name. */
+const LAST_MS = 8_640_000_000_000_000;
+
+function checkName(name: string | undefined): void {
+  if (name === undefined) return;
+  if (!NAME.test(name)) {
+    throw refused('a name is 1 to 100 of A-Z, a-z, 0-9, ".", "_", "@" and "-"');
+  }
+  if (NOT_NAMES.includes(name.toLowerCase())) throw refused(`no token is called ${name}`);
 }
 
 /** Takes as long for a first difference as for a last one. */
@@ -122,6 +167,11 @@ export function sameText(a: string, b: string): boolean {
   let difference = a.length ^ b.length;
   for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
   return difference === 0;
+}
+
+function revocation(): { readonly signal: AbortSignal; readonly abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
 }
 
 function hex(bytes: Uint8Array): string {

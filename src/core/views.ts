@@ -11,15 +11,17 @@ import type { Principal } from "./runtime.ts";
 import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows, grants } from "./access.ts";
+import { setMounts } from "./configure.ts";
 import type { Deployed } from "./deploy.ts";
 import { readLarge } from "./blob.ts";
 import { deadView } from "./dead_view.ts";
 import { encodeJson } from "./code.ts";
 import type { EnvelopeId } from "./id.ts";
 import { key } from "./keys.ts";
-import { mountRows, setMounts } from "./mounts.ts";
+import { mountRows } from "./mounts.ts";
 import { seal } from "./seal.ts";
 import { tracedFiles } from "./traced.ts";
+import { lapsed, type Term } from "./tokens.ts";
 
 export interface ViewDeps {
   readonly services: ServiceTable;
@@ -62,18 +64,29 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
   return tracer ? tracedFiles(files, live.id, tracer, () => live.effects?.span) : files;
 }
 
-/** An agent's files with an operator's or a local caller's authority. */
+/** An agent's files with an operator's or a local caller's authority, as far as a token goes. */
 export function principalFiles(live: Live, deps: ViewDeps, principal: Principal): FileService {
   const source: Source = { kind: "http", principal: principal.name };
   const view = makeView(live, deps, principal.viewer, source);
   const makers = lazyServices(deps.services, view);
   const none: readonly Mount[] = [];
+  const { grant } = principal;
   const all: readonly Mount[] = Object.keys(deps.services).map((path) => ({
     path,
     service: makers(path),
-    allows: (op, inner) => grants(principal.grant?.can, path, op, inner),
+    allows: (op, inner) =>
+      overdue(grant, live.backend.now(), path) ?? grants(grant?.can, path, op, inner),
   }));
-  return namespace(() => principal.viewer === "public" ? none : all);
+  return namespace(() => principal.viewer === "public" ? none : all, (listener) => {
+    // What is open under a token ends with it.
+    grant?.revoked?.addEventListener("abort", listener);
+    return () => grant?.revoked?.removeEventListener("abort", listener);
+  });
+}
+
+function overdue(term: Term | undefined, nowMs: number, path: string): FileError | undefined {
+  const detail = term && lapsed(term, nowMs);
+  return detail === undefined ? undefined : new FileError("auth_required", "use", path, { detail });
 }
 
 /** Services are made when they are first used. */

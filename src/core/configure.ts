@@ -1,0 +1,128 @@
+/** What an operator decides about an agent that is there already: its name, config, limits and mounts; every change is recorded and holds at once. */
+import { FileError, hasCode } from "../fs/error.ts";
+import type { AgentChange } from "./runtime.ts";
+import type { AgentRecord } from "./record.ts";
+import type { Json } from "./envelope.ts";
+import { exportOf, type Live } from "./live.ts";
+import type { Access, MountRow, ServiceTable } from "./view.ts";
+import { checkedLimits } from "./limits.ts";
+import { checkedMounts, mountRows } from "./mounts.ts";
+import { commitTurn } from "./turn.ts";
+import { digest, encodeJson } from "./code.ts";
+import { isoTime } from "./id.ts";
+import { key } from "./keys.ts";
+
+/** Characters of an agent's name. */
+export const MAX_NAME = 200;
+/** A larger config is told in the trajectory by its digest. */
+const MAX_TOLD_CHARS = 16 * 1024;
+/** How often a change is made again because a tick's commit came before it. */
+const MAX_RUNS = 100;
+
+/** What a change was, as the trajectory tells it. */
+export interface RecordEvent {
+  readonly type: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** @throws FileError `invalid_request` */
+export function checkedName(name: string): string {
+  if (name.length >= 1 && name.length <= MAX_NAME) return name;
+  throw new FileError("invalid_request", "set", "name", {
+    detail: `a name has 1 to ${MAX_NAME} characters`,
+  });
+}
+
+/** @throws FileError `invalid_request`; `too_large` for a config that does not fit into a row */
+export async function configure(
+  live: Live,
+  services: ServiceTable,
+  change: AgentChange,
+  by: string,
+): Promise<void> {
+  const limits = change.limits;
+  const mounts = change.mounts && checkedMounts(services, change.mounts);
+  const name = change.name === undefined ? undefined : checkedName(change.name);
+  await changeRecord(live, by, (record) => {
+    const next: AgentRecord = {
+      ...record,
+      ...(name === undefined ? {} : { name }),
+      ...(change.config === undefined ? {} : { config: change.config }),
+      ...(limits === undefined ? {} : { limits: checkedLimits(limits, record.limits) }),
+      ...(mounts === undefined ? {} : { mounts: { ...record.mounts, ...mounts } }),
+    };
+    const changed = (["name", "config", "limits", "mounts"] as const).filter((field) =>
+      JSON.stringify(next[field]) !== JSON.stringify(record[field])
+    );
+    if (changed.length === 0) return undefined;
+    const told = (of: AgentRecord) =>
+      Object.fromEntries(changed.map((field) => [field, toldOf(services, of, field)]));
+    return { next, event: { type: "configure", before: told(record), after: told(next) } };
+  });
+}
+
+/** Another mount table: what it leaves out is no longer mounted. @throws FileError `invalid_request` */
+export async function setMounts(
+  live: Live,
+  services: ServiceTable,
+  table: readonly MountRow[],
+  by: string,
+): Promise<void> {
+  const wanted = new Map(table.map((row) => [row.path, row.access]));
+  checkedMounts(services, Object.fromEntries(wanted));
+  const mounts: Record<string, Access | null> = {};
+  for (const path of Object.keys(services)) mounts[path] = wanted.get(path) ?? null;
+  await changeRecord(live, by, (record) => {
+    const next = { ...record, mounts };
+    const [before, after] = [mountRows(services, record), mountRows(services, next)];
+    return { next, event: { type: "mounts", before, after } };
+  });
+}
+
+function toldOf(services: ServiceTable, record: AgentRecord, field: keyof AgentChange): unknown {
+  if (field === "mounts") return mountRows(services, record);
+  if (field !== "config") return record[field];
+  return toldConfig(record.config);
+}
+
+function toldConfig(config: Json): Json {
+  const text = JSON.stringify(config);
+  if (text.length <= MAX_TOLD_CHARS) return config;
+  return { digest: digest(text), chars: text.length };
+}
+
+/**
+ * Another record of the agent, in one commit with the event that tells of it. `make` answers undefined where there is nothing to change; it is
+ * asked again when a tick's commit came before this one.
+ */
+export async function changeRecord(
+  live: Live,
+  by: string,
+  make: (record: AgentRecord) => { next: AgentRecord; event: RecordEvent } | undefined,
+): Promise<void> {
+  for (let runs = 1;; runs++) {
+    await exportOf(live);
+    const made = make(live.record);
+    if (!made) return;
+    const { type, before, after } = made.event;
+    const timestamp = isoTime(live.backend.now());
+    const event = live.trajectory.add({ type, timestamp, by, before, after });
+    try {
+      await commitTurn(live, { ...live.turn, trajectory: live.trajectory.nextSeq }, {
+        // In memory the record follows the turn a moment later: one that is read in between must not be written back.
+        check: [{ key: key.agent, value: encodeJson(live.record) }],
+        remove: [],
+        put: [{ key: key.agent, value: encodeJson(made.next) }, live.trajectory.row(event)],
+      });
+    } catch (error) {
+      if (!hasCode(error, "conflict") || runs >= MAX_RUNS) throw error;
+      continue;
+    }
+    live.record = made.next;
+    for (const listener of [...live.tableListeners]) listener();
+    live.trajectory.announce(event);
+    live.trace.add({ type: "lifecycle", state: type, by });
+    return;
+  }
+}
