@@ -33,7 +33,8 @@ export async function statusOfAgent(live: Live, making: boolean): Promise<AgentS
   };
 }
 
-function stateOf(live: Live, making: boolean): LifecycleState {
+/** @param making the agent's create or delete has not ended */
+export function stateOf(live: Live, making: boolean): LifecycleState {
   if (making) return live.ending ? "terminated" : "creating";
   if (live.phase.phase !== "active") return live.phase.phase;
   return live.instance?.alive ? "active" : "dormant";
