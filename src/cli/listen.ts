@@ -1,6 +1,7 @@
 /** Where the server listens: `HOST:PORT` or `unix:PATH`, opened so that nobody else gets in between. */
 import { basename, dirname, join, resolve } from "node:path";
 import { EXIT, trouble, usage } from "./exit.ts";
+import { removeQuietly } from "./home.ts";
 import { holderOfPort } from "./port_holder.ts";
 
 export type Address =
@@ -56,11 +57,10 @@ export type Handler = (
 export interface Listening {
   /** With the port that was given, if 0 was asked for. */
   readonly address: Address;
-  /** Takes no more connections; resolves when those that are open have been answered. */
-  shutdown(): Promise<void>;
-  /** Cuts what is open. */
+  /** Takes no more connections; resolves when those that are open have been answered, or when the time is over. */
+  stop(withinMs: number): Promise<void>;
+  /** Cuts everything at once; not to be called after `stop`. */
   cut(): void;
-  readonly finished: Promise<void>;
 }
 
 /** @throws an error that says who has the address, and what to try */
@@ -78,13 +78,23 @@ function listenTcp(address: Address & { kind: "tcp" }, handler: Handler): Listen
     );
     return {
       address: { kind: "tcp", hostname, port: server.addr.port },
-      shutdown: () => server.shutdown(),
+      stop: (withinMs) => stopServer(server, withinMs),
       cut: () => cutter.abort(),
-      finished: server.finished,
     };
   } catch (error) {
     throw cannotListen(address, error);
   }
+}
+
+/** What is still open when the time is over ends with the process: a server that has begun to shut down can no longer be aborted. */
+async function stopServer(
+  server: { shutdown(): Promise<void> },
+  withinMs: number,
+): Promise<void> {
+  const over = Promise.withResolvers<void>();
+  const timer = setTimeout(over.resolve, withinMs);
+  await Promise.race([server.shutdown(), over.promise]);
+  clearTimeout(timer);
 }
 
 /** The application answers every error itself; what gets here has no words that a caller should see. */
@@ -171,23 +181,20 @@ async function listenUnix(
     Deno.renameSync(born, path);
     return {
       address,
-      shutdown: () => server.shutdown(),
-      cut: () => cutter.abort(),
-      finished: server.finished.finally(() => removeSocket(path)),
+      stop(withinMs) {
+        removeQuietly(path);
+        return stopServer(server, withinMs);
+      },
+      cut() {
+        removeQuietly(path);
+        cutter.abort();
+      },
     };
   } catch (error) {
     cutter.abort();
     throw trouble(EXIT.failed, `Cannot listen on unix:${path}: ${(error as Error).message}`);
   } finally {
     if (made) Deno.removeSync(dir, { recursive: true });
-  }
-}
-
-function removeSocket(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch {
-    // Gone already.
   }
 }
 

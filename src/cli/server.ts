@@ -150,10 +150,7 @@ async function stop(parts: Parts, graceMs: number): Promise<void> {
   const { stopping, listening, runtime, note, backend } = parts;
   const endMs = backend.now() + graceMs;
   stopping.abort();
-  const overdue = setTimeout(() => listening.cut(), graceMs * REQUESTS_SHARE);
-  await listening.shutdown();
-  clearTimeout(overdue);
-  await listening.finished;
+  await listening.stop(graceMs * REQUESTS_SHARE);
   await runtime.stop(Math.max(0, endMs - backend.now()));
   // While the database is still ours, so that no other server's note is meant.
   note.remove();

@@ -34,7 +34,7 @@ Deno.test("a port that is taken: who has it, and which is free", async () => {
     if (Deno.build.os === "linux") match(line, new RegExp(`pid ${Deno.pid} `));
     return exitOf(error) === 1;
   });
-  await first.shutdown();
+  await first.stop(60_000);
 });
 
 Deno.test("a socket is its owner's alone, replaces only what nobody answers at, and is gone afterwards", async () => {
@@ -51,11 +51,25 @@ Deno.test("a socket is its owner's alone, replaces only what nobody answers at, 
   equal(await (await fetch("http://localhost/", { client })).text(), "hello");
   client.close();
   await rejects(listen({ kind: "unix", path }, hello), /is used by another program/);
-  await first.shutdown();
-  await first.finished;
+  await first.stop(60_000);
   throws(() => Deno.statSync(path), Deno.errors.NotFound);
   Deno.writeTextFileSync(path, "a file of somebody's");
   await rejects(listen({ kind: "unix", path }, hello), /is no socket/);
   equal(Deno.readTextFileSync(path), "a file of somebody's");
   Deno.removeSync(dir, { recursive: true });
+});
+
+Deno.test("a request that does not end holds the stop up for its time and no longer", async () => {
+  const begun = Promise.withResolvers<void>();
+  const server = await listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, () => {
+    begun.resolve();
+    return forever.promise;
+  });
+  const forever = Promise.withResolvers<Response>();
+  const answer = fetch(urlOf(server.address));
+  await begun.promise;
+  await server.stop(1);
+  await rejects(fetch(urlOf(server.address)));
+  forever.resolve(new Response("late"));
+  equal(await (await answer).text(), "late");
 });

@@ -11,6 +11,15 @@ function fails({ code, out, err }: Ended, wanted: number, line: RegExp): void {
   equal(err.trimEnd().split("\n").length, 1, `more than one line: ${err}`);
 }
 
+/** Sends the beginning of a file, and nothing more. */
+async function beginUpload(url: string): Promise<Deno.Conn> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
+  const head =
+    "PUT /agents/abc/files/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
+  await connection.write(new TextEncoder().encode(head + "begun"));
+  return connection;
+}
+
 const ANY_PORT = ["--listen", "127.0.0.1:0"];
 
 Deno.test("a second server on the same data directory is refused by the name of the first", async () => {
@@ -228,17 +237,33 @@ linux("a folder that cannot be written is no data directory, and no hindrance ei
   });
 });
 
+Deno.test("a stop takes its time and no longer, and what was accepted is kept", async () => {
+  await inPlace(async (place) => {
+    const served = await place.serve(["dev", ...ANY_PORT, "--grace-ms", "200"]);
+    equal((await place.run(["pause", "abc"])).code, 0);
+    const at = `${served.url}/agents/abc`;
+    // A body that never ends, a watch, and a wait for what does not come.
+    const held = await beginUpload(served.url);
+    const watch = await fetch(`${at}/stream`);
+    const events = watch.text();
+    const waiting = fetch(`${at}/send?wait=3600`, { method: "POST", body: "later" });
+    await place.start(["watch", "abc/logs/trace", "--after", "0"]).line(/message_in/);
+    const { code } = await served.stop();
+    equal(code, 0);
+    held.close();
+    match(await events, /event: message_in/);
+    const response = await waiting;
+    deepEqual([response.status, (await response.json()).disposition], [202, "queued"]);
+    const again = await place.serve();
+    equal((await (await fetch(`${again.url}/agents/abc/status`)).json()).queue_depth, 1);
+  });
+});
+
 Deno.test("a second signal ends it at once, and leaves nothing that looks like a server", async () => {
   await inPlace(async (place) => {
     const served = await place.serve(["dev", ...ANY_PORT, "--grace-ms", "600000"]);
     // A request whose body never ends holds the first stop up.
-    const held = await Deno.connect({
-      hostname: "127.0.0.1",
-      port: Number(new URL(served.url).port),
-    });
-    const head =
-      "PUT /agents/abc/files/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nbegun";
-    await held.write(new TextEncoder().encode(head));
+    const held = await beginUpload(served.url);
     equal((await place.run(["list"])).code, 0);
     served.running.kill("SIGTERM");
     await served.running.line(/^stopping/);
