@@ -2,7 +2,14 @@
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import type { ServiceTable } from "./view.ts";
-import type { AgentInfo, CreateRequest, Principal, Runtime, RuntimeStatus } from "./runtime.ts";
+import type {
+  AgentDetails,
+  AgentInfo,
+  CreateRequest,
+  Principal,
+  Runtime,
+  RuntimeStatus,
+} from "./runtime.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentHost } from "./host.ts";
 import type { Inbox } from "./inbox.ts";
@@ -21,6 +28,9 @@ import {
   undo,
 } from "./lifecycle.ts";
 import { type Meter, metered, NO_METER } from "./meter.ts";
+import { concerns } from "./access.ts";
+import { configure } from "./configure.ts";
+import { mountRows } from "./mounts.ts";
 import { openTokens } from "./tokens.ts";
 import type { Tracer } from "./tracer.ts";
 import { exportAgent, type ImportMode, importRows } from "./transfer.ts";
@@ -72,7 +82,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const making = new Map<AgentId, Promise<unknown>>();
   const tickers = new WeakMap<Live, Ticker>();
   const idling = new Map<Live, () => void>();
-  const namespaces = new WeakMap<Live, Map<string, FileService>>();
+  /** By what a caller may do: the grant of its token, or the name of one without. */
+  const namespaces = new WeakMap<Live, Map<string | object, FileService>>();
   const tokens = await openTokens(backend);
   const known = await own.get(runtimeKey.known) !== undefined;
   const unclean = known && await own.get(runtimeKey.clean) === undefined;
@@ -294,6 +305,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const status = await statusOf(live);
     return { ...status, npub: signer.npub(status.pubkey) };
   }
+  async function detailsOf(live: Live): Promise<AgentDetails> {
+    const info = await infoOf(live);
+    return { ...info, config: live.record.config, mounts: mountRows(services, live.record) };
+  }
   /** Looks at an agent without keeping it in memory for that. */
   async function glance(id: AgentId): Promise<AgentInfo | undefined> {
     const here = lives.has(id);
@@ -317,9 +332,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   function filesOf(live: Live, principal: Principal): FileService {
     let known = namespaces.get(live);
     if (!known) namespaces.set(live, known = new Map());
-    const name = `${principal.viewer} ${principal.grant?.can ?? ""} ${principal.name}`;
-    let files = known.get(name);
-    if (!files) known.set(name, files = principalFiles(live, viewDeps, principal));
+    const caller = principal.grant ?? `${principal.viewer} ${principal.name}`;
+    let files = known.get(caller);
+    if (!files) known.set(caller, files = principalFiles(live, viewDeps, principal));
     return files;
   }
 
@@ -455,7 +470,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       }
       return infos;
     },
-    info: (id) => using(id, infoOf),
+    info: (id) => using(id, detailsOf),
+    configure: (id, change, by) =>
+      using(id, async (live) => {
+        await configure(live, services, change, by);
+        // A shorter time to sleep counts from now on.
+        idling.get(live)?.();
+        idling.delete(live);
+        watchIdle(live);
+        return await detailsOf(live);
+      }),
     async delete(id) {
       await made(id);
       const live = await reach(id);
@@ -479,8 +503,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     },
     tokens,
     async files(id, principal) {
-      const { agents } = principal.grant ?? { agents: "*" };
-      if (agents !== "*" && !agents.includes(id)) {
+      if (!concerns(principal, id)) {
         throw new FileError("permission_denied", "open", `/agents/${id}`, {
           detail: "this token is for other agents",
         });

@@ -3,16 +3,17 @@ import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { EnvelopeInput, Json, Source } from "./envelope.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
-import type { TokenGrant, Tokens } from "./tokens.ts";
+import type { Term, TokenGrant, Tokens } from "./tokens.ts";
+import type { SomeLimits } from "./limits.ts";
 import type { ImportMode } from "./transfer.ts";
-import type { Access, AgentStatus, Receipt, Viewer } from "./view.ts";
+import type { Access, AgentStatus, MountRow, Receipt, Viewer } from "./view.ts";
 
 /** Who looks: the authority, and the name under which its messages are accepted (`local`, a token's name). */
 export interface Principal {
   readonly viewer: Viewer;
   readonly name: string;
   /** How far a scoped token goes, and with which agents; all the way, and with all, where there is none. */
-  readonly grant?: Pick<TokenGrant, "agents" | "can">;
+  readonly grant?: Pick<TokenGrant, "agents" | "can"> & Term;
 }
 
 export interface CreateRequest {
@@ -28,6 +29,23 @@ export interface CreateRequest {
 
 export interface AgentInfo extends AgentStatus {
   readonly npub: string;
+}
+
+/** An agent with all that its operator has decided. */
+export interface AgentDetails extends AgentInfo {
+  readonly config: Json;
+  /** What is mounted, and at which access. */
+  readonly mounts: readonly MountRow[];
+}
+
+/** What of an agent can be changed; what is left out stays as it is. */
+export interface AgentChange {
+  readonly name?: string;
+  /** In place of the whole config. */
+  readonly config?: Json;
+  readonly limits?: SomeLimits;
+  /** Null: no longer mounted. */
+  readonly mounts?: Readonly<Record<string, Access | null>>;
 }
 
 export interface Waited {
@@ -60,11 +78,18 @@ export interface Runtime {
   create(request: CreateRequest): Promise<{ readonly info: AgentInfo; readonly created: boolean }>;
   /** In order of id. */
   list(page: {
+    /** Of these alone, as far as they are there. */
+    readonly among?: readonly AgentId[];
     readonly state?: LifecycleState;
     readonly after?: string;
     readonly limit?: number;
   }): Promise<AgentInfo[]>;
-  info(id: AgentId): Promise<AgentInfo>;
+  info(id: AgentId): Promise<AgentDetails>;
+  /**
+   * Changes what the operator decides, in one commit that the trajectory tells of; it holds from the next operation on, memory limits from the agent's next
+   * start. Rejects with `invalid_request`, `too_large`.
+   */
+  configure(id: AgentId, change: AgentChange, by: string): Promise<AgentDetails>;
   /** `onTerminate` runs, then all its rows go in one go. */
   delete(id: AgentId): Promise<void>;
   /**

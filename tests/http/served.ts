@@ -18,6 +18,7 @@ export function runtimeOf(files: FileService): Runtime {
     create: none,
     list: none,
     info: none,
+    configure: none,
     delete: none,
     wait: none,
     deliver: none,
