@@ -46,6 +46,7 @@ import { REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
 import { lastingFiles } from "./lasting.ts";
 import { type Live, openLive } from "./live.ts";
 import { makeDue } from "./due.ts";
+import type { LifecycleState } from "./agent.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
 import { fireAlarms, releaseRetries } from "./alarm.ts";
 import { sweepDrafts } from "./blob.ts";
@@ -309,6 +310,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const info = await infoOf(live);
     return { ...info, config: live.record.config, mounts: mountRows(services, live.record) };
   }
+  async function listAmong(
+    among: readonly AgentId[],
+    state: LifecycleState | undefined,
+    after: string | undefined,
+    wanted: number,
+  ): Promise<AgentInfo[]> {
+    const infos: AgentInfo[] = [];
+    for (const id of [...new Set(among)].sort()) {
+      if (infos.length === wanted) break;
+      if (after !== undefined && id <= after) continue;
+      const info = await glance(id);
+      if (info && (state === undefined || info.state === state)) infos.push(info);
+    }
+    return infos;
+  }
   /** Looks at an agent without keeping it in memory for that. */
   async function glance(id: AgentId): Promise<AgentInfo | undefined> {
     const here = lives.has(id);
@@ -449,8 +465,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       ready(live);
       return { info: await infoOf(live), created: true };
     },
-    async list({ state, after, limit }) {
+    async list({ among, state, after, limit }) {
       const wanted = Math.min(limit ?? MAX_AGENTS, MAX_AGENTS);
+      if (among) return await listAmong(among, state, after, wanted);
       const infos: AgentInfo[] = [];
       let from = after === undefined ? undefined : registryKey.agent(after);
       while (infos.length < wanted) {
