@@ -9,7 +9,7 @@ import type { StreamEvent } from "../fs/file.ts";
 import type { Trigger } from "./trigger.ts";
 import { blobKeys, largeRows } from "./blob.ts";
 import { causeOf } from "./trigger.ts";
-import { commitTurn, nextTurn } from "./turn.ts";
+import { commitRecord, nextTurn } from "./turn.ts";
 import { decodeJson, encodeJson, encodeText } from "./code.ts";
 import { idsOf, resultOf } from "./result.ts";
 import { joinBatches } from "./txn.ts";
@@ -36,19 +36,17 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
   const record = recordOf(live, effects, tick, t.trigger, result.state);
   // Asked before the turn is looked at, which nobody may change between the look and the commit.
   const remove = await live.inbox.rowsOf(entry);
-  await commitTurn(
+  const along: Batch = { check: [], remove, put: [...pending, live.trajectory.row(record)] };
+  await commitRecord(
     live,
+    record,
     {
       ...nextTurn(live, entry, effects),
       failures: 0,
       last_at: now,
       last_cause: causeOf(t.trigger),
     },
-    joinBatches(kept.batch, {
-      check: [],
-      remove,
-      put: [...pending, live.trajectory.row(record)],
-    }),
+    joinBatches(kept.batch, along),
   );
   kept.committed();
   live.justWoken = false;
@@ -81,11 +79,8 @@ export async function commitHook(
     remove: [],
     put: [live.trajectory.row(record)],
   });
-  await commitTurn(
-    live,
-    { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks },
-    along,
-  );
+  const turn = { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks };
+  await commitRecord(live, record, turn, along);
   kept.committed();
   announce(live, effects, record, onAlarm);
 }

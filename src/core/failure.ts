@@ -7,7 +7,7 @@ import type { Phase, Tries, Turn } from "./record.ts";
 import type { Try } from "./try.ts";
 import type { Waiting } from "./queue.ts";
 import { causeOf, type Trigger } from "./trigger.ts";
-import { commitTurn } from "./turn.ts";
+import { commitRecord, commitTurn } from "./turn.ts";
 import { encodeJson, encodeText } from "./code.ts";
 import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
 import { isoTime } from "./id.ts";
@@ -65,7 +65,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     last_cause: causeOf(t.trigger),
     last_error: { ...failure, at: isoTime(now) },
   };
-  await commitTurn(live, turn, {
+  await commitRecord(live, record, turn, {
     check: [],
     remove: [],
     put: [
@@ -112,6 +112,14 @@ export async function giveUp(
   const phase = failedPhase(live, failure, failures, full, now);
   // An agent that keeps the envelope tries it once more after it was resumed.
   const again = { ...entry.tries, n: tries - 1, now: entry.tries?.now ?? now, errors };
+  const letter = full ? undefined : await live.dead.rows({
+    envelope,
+    reason: "failed",
+    tries,
+    errors,
+  });
+  const remove = full ? [] : await live.inbox.rowsOf(entry);
+  // Nothing is waited for from here to the commit, so that nobody's turn in between is overwritten.
   const turn: Turn = {
     ...live.turn,
     inbox: Math.max(live.turn.inbox, entry.n + 1),
@@ -122,22 +130,18 @@ export async function giveUp(
     last_cause: last ? causeOf(last.trigger) : live.turn.last_cause,
     last_error: { ...failure, at: isoTime(now) },
   };
-  const letter = full ? undefined : await live.dead.rows({
-    envelope,
-    reason: "failed",
-    tries,
-    errors,
-  });
-  await commitTurn(live, turn, {
+  const along = {
     check: [],
-    remove: full ? [] : await live.inbox.rowsOf(entry),
+    remove,
     put: [
       ...letter?.rows ?? [],
       ...(last ? [live.trajectory.row(last.record)] : []),
       ...(phase ? [{ key: key.phase, value: encodeJson(phase) }] : []),
       ...(full ? [{ key: key.tries(entry.n), value: encodeJson(again) }] : []),
     ],
-  });
+  };
+  if (last) await commitRecord(live, last.record, turn, along);
+  else await commitTurn(live, turn, along);
   letter?.added();
   live.unclean = false;
   if (full) entry.tries = again;
@@ -184,8 +188,9 @@ function failedPhase(
 
 /** An envelope past its `expires_at` is not ticked. */
 export async function expire(live: Live, entry: Waiting): Promise<void> {
+  const remove = await live.inbox.rowsOf(entry);
   const turn: Turn = { ...live.turn, inbox: Math.max(live.turn.inbox, entry.n + 1) };
-  await commitTurn(live, turn, { check: [], remove: await live.inbox.rowsOf(entry), put: [] });
+  await commitTurn(live, turn, { check: [], remove, put: [] });
   live.inbox.leave(entry);
   live.meter.envelope("expired");
   live.trace.add({ type: "expired", envelope_id: entry.id, expires_at: isoTime(entry.expires!) });

@@ -19,6 +19,8 @@ export interface Numbered extends Stream {
   row(event: StreamEvent): Row;
   /** After the commit. */
   announce(event: StreamEvent): void;
+  /** There was no commit: its number is given again, if no later one was given. */
+  takeBack(event: StreamEvent): void;
   /** The next event's number. */
   nextSeq: number;
   /** Removes a batch beyond the retention if there is one. */
@@ -37,6 +39,8 @@ export interface NumberedOptions {
 export function numbered({ storage, prefix, next, along }: NumberedOptions): Numbered {
   const told = announcer<StreamEvent>();
   let seq = next;
+  /** Below it all that was committed has been announced. */
+  let coming = next;
   /** Lowest number that may still have a row; found at the first prune. */
   let oldest: number | undefined;
 
@@ -49,7 +53,12 @@ export function numbered({ storage, prefix, next, along }: NumberedOptions): Num
     return rows.map((row) => decodeJson<StreamEvent>(row.value));
   }
   return {
-    ...makeStream({ page, nextSeq: () => seq, announcer: told }),
+    ...makeStream({
+      page,
+      comingSeq: () => coming,
+      lastSeq: () => coming - 1,
+      announcer: told,
+    }),
     get nextSeq() {
       return seq;
     },
@@ -62,7 +71,13 @@ export function numbered({ storage, prefix, next, along }: NumberedOptions): Num
       return told.listeners;
     },
     end: () => told.end(),
-    announce: (event) => told.tell(event),
+    announce(event) {
+      coming = Math.max(coming, event.seq + 1);
+      told.tell(event);
+    },
+    takeBack(event) {
+      if (seq === event.seq + 1) seq = event.seq;
+    },
     async prune(retention) {
       if (seq - (oldest ?? 1) < retention + PRUNE_BATCH) return;
       const rows = await storage.list({ prefix, limit: PRUNE_BATCH });

@@ -9,8 +9,10 @@ const PAGE = 500;
 export interface StreamRows {
   /** Kept events with a seq greater than `after`, in order, at most `limit`. */
   page(after: number, limit: number): Promise<StreamEvent[]>;
-  /** The next event will have this seq. */
-  nextSeq(): number;
+  /** Every event below this seq can be read, or is gone; those from it on are still to come. */
+  comingSeq(): number;
+  /** The last event that has happened, readable or not. */
+  lastSeq(): number;
   readonly announcer: Announcer<StreamEvent>;
   /** Makes what is still in memory readable. */
   flush?(): Promise<void>;
@@ -19,7 +21,7 @@ export interface StreamRows {
 export function makeStream(rows: StreamRows): Stream {
   async function read(after: number, limit: number): Promise<StreamEvent[]> {
     const events = await rows.page(after, limit);
-    const first = events[0]?.seq ?? rows.nextSeq();
+    const first = events[0]?.seq ?? rows.comingSeq();
     if (first <= after + 1) return events;
     return [{ seq: first - 1, type: "gap", from: after + 1, to: first - 1 }, ...events];
   }
@@ -34,7 +36,7 @@ export function makeStream(rows: StreamRows): Stream {
   }
   async function tail(count: number): Promise<StreamEvent[]> {
     if (count <= 0) return [];
-    return await rows.page(Math.max(0, rows.nextSeq() - 1 - count), count);
+    return await rows.page(Math.max(0, rows.comingSeq() - 1 - count), count);
   }
   return {
     async read({ after, limit }) {
@@ -49,9 +51,9 @@ export function makeStream(rows: StreamRows): Stream {
     async *watch({ after, tail: count, signal }) {
       // Listening begins before the history is read, so that nothing falls between the two.
       const live = rows.announcer.listen(signal);
+      let last = rows.lastSeq();
       try {
         await rows.flush?.();
-        let last = rows.nextSeq() - 1;
         if (after !== undefined) {
           last = after;
           for await (const event of history(after)) {

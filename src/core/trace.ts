@@ -78,6 +78,8 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
   next = Math.max(1, next, options.hint);
   let oldest: number | undefined;
   let pending: StreamEvent[] = [];
+  /** The first of those whose commit is under way. */
+  let leaving: number | undefined;
   let cancel: (() => void) | undefined;
   let writing: Promise<void> | undefined;
   let lastMs = NaN;
@@ -104,6 +106,7 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     if (writing || pending.length === 0) return writing;
     const events = pending;
     pending = [];
+    leaving = events[0]!.seq;
     const put: Row[] = [];
     for (let i = 0; i < events.length; i += BATCH) {
       const some = events.slice(i, i + BATCH);
@@ -111,10 +114,12 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     }
     writing = storage.commit({ check: [], remove: [], put }).then(
       () => {
+        leaving = undefined;
         for (const event of events) told.tell(event);
         return prune();
       },
       (error) => {
+        leaving = undefined;
         pending = [...events, ...pending].slice(-MAX_PENDING);
         options.onError(error);
       },
@@ -167,7 +172,13 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     return events;
   }
 
-  const stream = makeStream({ page, nextSeq: () => next, announcer: told, flush });
+  const stream = makeStream({
+    page,
+    comingSeq: () => leaving ?? pending[0]?.seq ?? next,
+    lastSeq: () => next - 1,
+    announcer: told,
+    flush,
+  });
   return {
     ...stream,
     flush,

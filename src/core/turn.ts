@@ -1,4 +1,5 @@
 /** The row that every tick changes, and how it is committed. */
+import type { StreamEvent } from "../fs/file.ts";
 import type { Batch } from "./storage.ts";
 import type { Effects } from "./effects.ts";
 import type { Live } from "./live.ts";
@@ -18,6 +19,21 @@ export async function commitTurn(live: Live, turn: Turn, along: Batch): Promise<
   }, along));
   live.turn = turn;
   live.turnBytes = turnBytes;
+}
+
+/** The same with the record of a try along, whose number is free again if there is no commit. */
+export async function commitRecord(
+  live: Live,
+  record: StreamEvent,
+  turn: Turn,
+  along: Batch,
+): Promise<void> {
+  try {
+    await commitTurn(live, turn, along);
+  } catch (error) {
+    live.trajectory.takeBack(record);
+    throw error;
+  }
 }
 
 /** The turn after a tick that commits. */
