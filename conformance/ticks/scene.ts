@@ -125,6 +125,8 @@ export interface Scene {
   restart(end: End, options?: Parameters<TickSubject["restart"]>[1]): Promise<void>;
   advance(ms: number): Promise<void>;
   quiet(): Promise<void>;
+  /** Gives what needs no row, as events on their way to a watcher, the turns that it takes until `reached`. */
+  until(reached: () => boolean): Promise<void>;
   /** What `run` answers, once nothing moves any more. */
   answer<T>(run: () => Promise<T>): Promise<T>;
 }
@@ -163,6 +165,10 @@ export async function stage(subject: TickSubject, agents: Agents): Promise<Scene
     },
     advance: (ms) => subject.clock.advance(ms),
     quiet: () => subject.settled(),
+    async until(reached) {
+      await subject.settled();
+      for (let turns = 0; !reached() && turns < MAX_TURNS; turns++) await Promise.resolve();
+    },
     answer: followed,
   };
 }

@@ -1,0 +1,516 @@
+/** Laws of lives: how agents come, sleep, wait and go, and what a runtime finds when it begins again. */
+import type { AgentId } from "../../src/core/id.ts";
+import { codeOf } from "../../src/fs/error.ts";
+import { readText, writeText } from "../../src/fs/use.ts";
+import { holds, refuses, same } from "../expect.ts";
+import { agent, allRows, AT_ONCE, door, ONCE, said, scene, stage } from "./scene.ts";
+import type { TickLaw } from "./subject.ts";
+
+const IDLE_MS = 30_000;
+
+export const lifeLaws: readonly TickLaw[] = [
+  {
+    id: "T55",
+    name: "a_create_is_answered_when_it_has_committed",
+    says:
+      "what `onCreate` did stands when the create is answered; the same request again finds the agent, another one of its id is already_exists",
+    async test(subject) {
+      let creates = 0;
+      const gate = door();
+      const s = await stage(subject, {
+        one: agent(() => {}, {
+          async onCreate(ctx) {
+            creates++;
+            ctx.state.made = ctx.agent.config;
+            await ctx.kv.set("made", ctx.agent.name);
+            await ctx.env.write("/files/made", "yes");
+            await ctx.alarm(5_000);
+            await ctx.broadcast("made");
+            if (ctx.agent.id === "slow") await gate.pass();
+          },
+        }),
+      });
+      const request = {
+        id: "one" as AgentId,
+        agent: "one",
+        name: "One",
+        config: { a: 1 },
+        goals: ["be"],
+      };
+      const [first, second] = await s.answer(() =>
+        Promise.all([s.runtime.create(request), s.runtime.create({ ...request })])
+      );
+      same([first.created, second.created, creates], [true, false, 1], "two of the same at once");
+      await s.restart("crash");
+      const one = s.at("one");
+      same(await one.state(), { made: { a: 1 } }, "the state");
+      same(await one.json("/kv/made"), "One", "KV");
+      same(await one.read("/files/made"), "yes", "a file");
+      same((await one.events("/outbox")).length, 1, "events");
+      same((await one.names("/goals")).length, 1, "goals");
+      holds((await one.status()).next_alarm, "an alarm");
+      const again = await s.answer(() => s.runtime.create({ ...request }));
+      same([again.created, again.info.id, creates], [false, "one", 1], "the same request, later");
+      await refuses("already_exists", () => s.create("one"), "another request of its id");
+      await refuses(
+        "not_found",
+        () => s.create("two", { agent: "nobody" }),
+        "an agent that is not built in",
+      );
+      await refuses(
+        "invalid_request",
+        () => s.create("two", { agent: "one", limits: { idle_ms: -1 } }),
+        "limits that are none",
+      );
+      const coming = s.runtime.create({ id: "slow" as AgentId, agent: "one" });
+      await s.quiet();
+      await refuses("not_found", () => s.at("slow").status(), "an agent that is not made yet");
+      gate.open();
+      same((await s.answer(() => coming)).created, true, "a create that took its time");
+      same((await s.at("slow").status()).id, "slow", "the agent then");
+      const ids = (await s.answer(() => s.runtime.list({}))).map(({ id }) => id);
+      same(ids, ["one", "slow"], "the list");
+      const named = await s.answer(() => s.runtime.create({ agent: "one", name: "any" }));
+      holds(named.created && !ids.includes(named.info.id), "an agent whose id nobody chose");
+    },
+  },
+  {
+    id: "T56",
+    name: "a_failed_create_leaves_nothing",
+    says:
+      "a create whose `onCreate` throws, runs too long, or is cut off by a crash leaves no row and no key, and the id is free",
+    async test(subject) {
+      let how = "throws";
+      const gate = door();
+      const s = await stage(subject, {
+        one: agent(() => {}, {
+          async onCreate(ctx) {
+            ctx.state.made = how;
+            await ctx.env.write("/files/large", "x".repeat(200_000));
+            await ctx.kv.set("a", 1);
+            if (how === "throws") throw new Error("as asked");
+            if (how !== "works") await gate.pass();
+          },
+        }),
+      });
+      const gone = async (when: string) => {
+        const owners = await subject.backend.owners({ limit: 10 });
+        same(owners.filter((owner) => !owner.startsWith("@")), [], `owners ${when}`);
+        const rows = await subject.backend.storage("@registry").list({ prefix: "" });
+        same(rows.map(({ key }) => key), [], `rows of the registry ${when}`);
+        same(await s.answer(() => s.runtime.list({})), [], `agents ${when}`);
+      };
+      await refuses("agent_error", () => s.create("one"), "a create that throws");
+      await gone("after a create that throws");
+      how = "is slow";
+      let told: unknown;
+      s.runtime.create({ id: "one" as AgentId, agent: "one", limits: { max_tick_ms: 1_000 } })
+        .catch((error) => told = codeOf(error));
+      await s.advance(1_000);
+      same(told, "timeout", "a create that takes too long");
+      await gone("after a create that took too long");
+      s.runtime.create({ id: "one" as AgentId, agent: "one" }).catch(() => {});
+      await s.quiet();
+      await s.restart("crash");
+      await gone("after a crash in a create");
+      how = "works";
+      await s.create("one");
+      same(await s.at("one").state(), { made: "works" }, "the agent in the end");
+      same(subject.secrets.length, 4, "a key was made for each");
+    },
+  },
+  {
+    id: "T57",
+    name: "a_paused_agent_takes_and_does_not_tick",
+    says:
+      "a paused agent takes envelopes and ticks none, over restarts, until it is resumed; so do all agents while the runtime is paused",
+    async test(subject) {
+      const heard: string[] = [];
+      const s = await scene(subject, {
+        one: agent((_, trigger) => void heard.push(said(trigger))),
+        two: agent((_, trigger) => void heard.push(`two ${said(trigger)}`)),
+      });
+      await s.at("one").control("pause");
+      same((await s.info("one")).state, "paused", "its state");
+      await s.at("one").send("1");
+      await s.restart("crash");
+      await s.at("one").send("2");
+      await s.at("two").send("1");
+      await s.restart("clean");
+      await s.advance(100_000);
+      same((await s.info("one")).state, "paused", "its state after restarts");
+      same(heard, ["two 1"], "what was ticked");
+      await s.at("one").control("resume");
+      same(heard.slice(1), ["1", "2"], "what was ticked after the resume");
+      await s.answer(() => s.runtime.pauseAll());
+      await s.at("one").send("3");
+      await s.restart("crash");
+      await s.at("two").send("2");
+      same((await s.answer(() => s.runtime.status())).paused, true, "the runtime after a crash");
+      same(heard.length, 3, "what was ticked while all are paused");
+      await s.answer(() => s.runtime.resumeAll());
+      same(heard.slice(3).sort(), ["3", "two 2"], "what was ticked after all were resumed");
+    },
+  },
+  {
+    id: "T58",
+    name: "an_idle_agent_sleeps",
+    says:
+      "after `idle_ms` without work an agent runs `onSleep` and is dormant, not before and once; its next envelope wakes it; hibernate and wake do it at once, and a handler may ask for it",
+    async test(subject) {
+      const hooks: string[] = [];
+      const s = await scene(subject, {
+        one: agent((_, trigger) => {
+          hooks.push(said(trigger));
+          if (said(trigger) === "then sleep") return { should_hibernate: true };
+        }, { onWake: () => void hooks.push("wake"), onSleep: () => void hooks.push("sleep") }),
+      });
+      const one = s.at("one");
+      const state = async () => (await s.info("one")).state;
+      await one.send("a");
+      await s.advance(IDLE_MS - 1_000);
+      await one.send("b");
+      await s.advance(IDLE_MS - 1);
+      same(hooks, ["wake", "a", "b"], "before it was idle long enough");
+      same(await state(), "active", "its state");
+      await s.advance(IDLE_MS);
+      same(hooks.slice(3), ["sleep"], "when it was");
+      same(await state(), "dormant", "its state then");
+      await s.advance(10 * IDLE_MS);
+      same(hooks.length, 4, "hooks of an agent that sleeps");
+      await one.send("c");
+      same(hooks.slice(4), ["wake", "c"], "what the next envelope did");
+      await one.control("hibernate");
+      same([hooks.slice(6), await state()], [["sleep"], "dormant"], "hibernate");
+      await one.control("wake");
+      same(await state(), "active", "wake");
+      same(hooks.length, 7, "onWake belongs to the first tick");
+      await one.send("then sleep");
+      same(hooks.slice(7), ["wake", "then sleep", "sleep"], "a handler that asks for it");
+      same(await state(), "dormant", "its state in the end");
+    },
+  },
+  {
+    id: "T59",
+    name: "hooks_keep_what_they_do_where_it_belongs",
+    says:
+      "`onWake` shares the commit of the first tick; `onSleep` has one of its own in which it can do all that a tick can, whichever way sleep came, and when it fails nothing of it is left and the agent sleeps all the same",
+    async test(subject) {
+      let sleeps = "works";
+      const s = await scene(subject, {
+        one: agent(async (ctx, trigger) => {
+          await ctx.kv.set("ticked", said(trigger));
+          if (said(trigger) === "fail") throw new Error("as asked");
+          if (said(trigger) === "then sleep") return { should_hibernate: true };
+          if (said(trigger) === "by word") await ctx.env.write("/ctl", "hibernate");
+        }, {
+          async onWake(ctx) {
+            ctx.state.wakes = (ctx.state.wakes ?? 0) + 1;
+            await ctx.env.write("/files/wake", "awake");
+          },
+          async onSleep(ctx) {
+            ctx.state.sleeps = (ctx.state.sleeps ?? 0) + 1;
+            await ctx.kv.set("slept", ctx.state.sleeps);
+            await ctx.env.write("/files/sleep", `${ctx.state.sleeps}`);
+            await ctx.env.write("/goals/g.json", { description: "wake up" });
+            await ctx.broadcast("sleeps");
+            if (sleeps === "fails") throw new Error("cannot sleep");
+          },
+        }),
+      }, { limits: ONCE });
+      const one = s.at("one");
+      await one.send("fail");
+      same([await one.state(), await one.names("/files")], [{}, []], "a wake whose tick failed");
+      await one.send("fine");
+      same(await one.state(), { wakes: 1 }, "a wake whose tick was fine");
+      let count = 0;
+      const ways: Record<string, () => Promise<unknown>> = {
+        "hibernate by an operator": () => one.control("hibernate"),
+        "a handler's wish": () => one.send("then sleep"),
+        "the agent's own word": () => one.send("by word"),
+        idleness: () => one.send("fine").then(() => s.advance(2 * IDLE_MS)),
+      };
+      for (const [way, go] of Object.entries(ways)) {
+        await go();
+        await s.quiet();
+        const seen = [await one.json("/kv/slept"), await one.read("/files/sleep")];
+        same(seen, [++count, `${count}`], `what onSleep wrote after ${way}`);
+        same((await s.info("one")).state, "dormant", `the agent after ${way}`);
+      }
+      same((await one.events("/outbox")).length, 4, "events");
+      sleeps = "fails";
+      await one.send("then sleep");
+      same((await s.info("one")).state, "dormant", "the agent after an onSleep that failed");
+      same(
+        [await one.json("/kv/slept"), (await one.events("/outbox")).length],
+        [4, 4],
+        "what it left",
+      );
+      same((await one.status()).failures, 0, "failures");
+      const logs = (await one.events("/logs/trace")).filter(({ type }) => type === "log");
+      holds(logs.some(({ text }) => String(text).includes("cannot sleep")), "the log tells of it");
+      await s.restart("crash");
+      same((await one.state() as { sleeps: number }).sleeps, 4, "the state after a crash");
+    },
+  },
+  {
+    id: "T60",
+    name: "a_deleted_agent_is_gone",
+    says:
+      "a delete lets the running tick end, runs `onTerminate`, and leaves no row, no key, no alarm and no file; the id is free for another agent that knows nothing of the first",
+    async test(subject) {
+      const heard: string[] = [];
+      const gate = door();
+      const s = await scene(subject, {
+        one: agent(async (ctx, trigger) => {
+          if (said(trigger) === "slow") await gate.pass();
+          heard.push(said(trigger));
+          ctx.state.heard = said(trigger);
+          await ctx.markSeen("x");
+          await ctx.kv.set("k", "x".repeat(1_000));
+          await ctx.env.write("/files/a/b", "x".repeat(200_000));
+          await ctx.alarm(5_000, "ring");
+          await ctx.cron("* * * * *", "each minute");
+          await ctx.reply("done");
+        }, {
+          async onTerminate(ctx) {
+            heard.push(`terminate ${JSON.stringify(ctx.state)}`);
+            await ctx.send("two", "farewell").catch(() => {});
+            if (ctx.agent.config === "throws") throw new Error("in onTerminate");
+          },
+        }),
+        two: agent(() => {}),
+      });
+      await s.at("one").send("a", { id: "known" });
+      await s.at("one").send("slow");
+      await s.at("one").send("waits");
+      let deleted = false;
+      s.runtime.delete("one" as AgentId).then(() => deleted = true);
+      await s.quiet();
+      same([deleted, heard], [false, ["a"]], "while the tick runs");
+      gate.open();
+      await s.quiet();
+      same(deleted, true, "after the tick");
+      same(heard, ["a", "slow", 'terminate {"heard":"slow"}'], "what was run");
+      const left = [...(await allRows(subject)).keys()].filter((row) => /\bone\b/.test(row));
+      same(left, [], "rows that are left");
+      for (const look of [() => s.at("one").status(), () => s.info("one"), () => s.delete("one")]) {
+        await refuses("not_found", look, "a look at it");
+      }
+      await s.advance(120_000);
+      same(heard.length, 3, "what came of its alarms");
+      const before = (await s.info("two")).pubkey;
+      await s.create("one", { config: "throws" });
+      same(await s.at("one").state(), {}, "the state of the next one");
+      same(
+        (await s.at("one").send("a", { id: "known" })).duplicate,
+        false,
+        "an id that the first knew",
+      );
+      holds((await s.info("one")).pubkey !== before, "it has a key of its own");
+      await s.delete("one");
+      await s.restart("crash");
+      same(
+        (await s.answer(() => s.runtime.list({}))).map(({ id }) => id),
+        ["two"],
+        "the list in the end",
+      );
+    },
+  },
+  {
+    id: "T61",
+    name: "hibernation_state_persists",
+    says:
+      "state survives sleep, clean restarts and crashes byte for byte, whatever JSON it is and however large",
+    async test(subject) {
+      const states: Record<string, unknown> = {
+        empty: {},
+        order: { z: 1, a: 2, "10": 3, "9": 4 },
+        text: { s: 'ümlaut ☃ 𝒳 \u0000 \\ " \n \u2028 \ud7ff', "": "empty name", __proto__x: 1 },
+        numbers: { n: [0, -1, 1e21, 1e-7, 0.1, 123456789012345680000, 2 ** 53, -0.5] },
+        nested: { a: [[[{ b: [null, true, false, {}] }]]] },
+        large: { text: "0123456789".repeat(30_000) },
+        "larger still": { lines: Array.from({ length: 20_000 }, (_, i) => `line ${i}`) },
+      };
+      const woken: Record<string, string> = {};
+      const s = await scene(subject, {
+        one: agent((ctx, trigger) => {
+          const text = said(trigger);
+          if (text in states) {
+            ctx.state = JSON.parse(JSON.stringify(states[text]));
+            return;
+          }
+          woken[text] = JSON.stringify(ctx.state);
+        }),
+      });
+      const one = s.at("one");
+      for (const [name, state] of Object.entries(states)) {
+        await one.send(name);
+        const want = JSON.stringify(state);
+        const bytes = await one.read("/state");
+        same(bytes === want, true, `${name}: the bytes of the state`);
+        const ways = {
+          sleep: () => one.control("hibernate"),
+          idle: () => s.advance(2 * IDLE_MS),
+          clean: () => s.restart("clean"),
+          crash: () => s.restart("crash"),
+        };
+        for (const [way, go] of Object.entries(ways)) {
+          await go();
+          same(await one.read("/state") === bytes, true, `${name}: the bytes after ${way}`);
+          await one.send(`look ${name} ${way}`);
+          same(
+            woken[`look ${name} ${way}`] === want,
+            true,
+            `${name}: what the agent has after ${way}`,
+          );
+          same(
+            await one.read("/state") === bytes,
+            true,
+            `${name}: the bytes after a tick that looks`,
+          );
+        }
+      }
+    },
+  },
+  {
+    id: "T62",
+    name: "a_dormant_agent_costs_its_rows_alone",
+    says:
+      "an agent that has slept for a while is not in memory, and a runtime that begins looks at none that has nothing to do",
+    async test(subject) {
+      const s = await scene(subject, {
+        busy: agent(() => {}),
+        idle: agent(() => {}),
+        ringing: agent((ctx, trigger) => {
+          if (trigger.type === "message") return void ctx.alarm(1_000);
+        }),
+      });
+      for (const id of ["busy", "idle"]) await s.at(id).send("hello");
+      await s.at("ringing").send("hello");
+      await s.at("busy").control("pause");
+      await s.at("busy").send("waits");
+      await s.advance(10 * IDLE_MS);
+      const status = await s.answer(() => s.runtime.status());
+      same([status.agents, status.awake], [3, 0], "agents, and those in memory");
+      for (const end of ["clean", "crash"] as const) {
+        await s.restart(end);
+        await s.advance(10 * IDLE_MS);
+        same(subject.touched.has("idle"), false, `rows of the idle one were asked for (${end})`);
+        same(subject.touched.has("busy"), true, `rows of one with work were asked for (${end})`);
+      }
+      await s.at("ringing").send("hello");
+      await s.restart("crash");
+      same(subject.touched.has("ringing"), false, "rows of one whose alarm is not due");
+      await s.advance(1_000);
+      same(subject.touched.has("ringing"), true, "rows of one whose alarm is due");
+      const all = await s.answer(() => s.runtime.list({}));
+      same(all.map(({ id }) => id), ["busy", "idle", "ringing"], "the list");
+      await s.advance(10 * IDLE_MS);
+      same((await s.answer(() => s.runtime.status())).awake, 0, "in memory after a look at all");
+    },
+  },
+  {
+    id: "T63",
+    name: "files_outlive_sleep",
+    says:
+      "a caller's files go on working when the agent has left memory in the meantime: what is sent is ticked, once, and what is written is seen by all",
+    async test(subject) {
+      const heard: string[] = [];
+      const s = await scene(subject, { one: agent((_, t) => void heard.push(said(t))) });
+      const old = await s.at("one").files();
+      await s.at("one").send("1");
+      await s.advance(10 * IDLE_MS);
+      await s.answer(() => writeText(old, "/inbox", "2"));
+      same(heard, ["1", "2"], "ticked after it had left memory");
+      await s.at("one").send("3");
+      await s.answer(() => writeText(old, "/inbox", "4"));
+      same(heard, ["1", "2", "3", "4"], "ticked by the old and the new way");
+      const opened = await s.answer(() => old.open("/inbox", "write"));
+      await opened.write(new TextEncoder().encode("5"));
+      await s.advance(10 * IDLE_MS);
+      await s.at("one").send("6");
+      await s.answer(() => opened.close());
+      same(heard, ["1", "2", "3", "4", "6", "5"], "ticked of a write that took its time");
+      await s.advance(10 * IDLE_MS);
+      await s.answer(() => writeText(old, "/ctl", "pause"));
+      same((await s.info("one")).state, "paused", "a word by the old way");
+      await s.answer(() => writeText(old, "/ctl", "resume"));
+      await s.answer(() => writeText(old, "/inbox/overflow", '{"max_depth":7}'));
+      same(
+        (await s.at("one").json<{ max_depth: number }>("/inbox/overflow")).max_depth,
+        7,
+        "the policy",
+      );
+      same(
+        await s.answer(() => readText(old, "/inbox/overflow")),
+        await s.at("one").read("/inbox/overflow"),
+        "by both ways",
+      );
+    },
+  },
+  {
+    id: "T64",
+    name: "a_look_does_not_get_in_the_way",
+    says:
+      "what is sent to a sleeping agent while others list and look at agents is ticked, and keeps its number",
+    async test(subject) {
+      const heard: string[] = [];
+      const s = await scene(subject, { one: agent((_, t) => void heard.push(said(t))) });
+      for (let round = 0; round < 12; round++) {
+        await s.advance(10 * IDLE_MS);
+        const listing = Array.from({ length: 3 }, () => s.runtime.list({}));
+        // Sent a little later each round: once it meets the moment at which a look lets go.
+        for (let turns = 0; turns < round * 6; turns++) await Promise.resolve();
+        const sent = s.at("one").sending(`${round}`);
+        await s.answer(() => Promise.all([...listing, sent]));
+        await s.quiet();
+        same(heard.length, round + 1, `ticks after ${round + 1} were sent`);
+      }
+      same(heard, Array.from({ length: 12 }, (_, n) => `${n}`), "what was ticked");
+      const records = (await s.at("one").events("/logs/trajectory"))
+        .filter(({ type }) => type === "tick");
+      const numbers = records.map(({ trigger }) => (trigger as { meta: { seq: number } }).meta.seq);
+      same(new Set(numbers).size, numbers.length, "each number is given once");
+    },
+  },
+  {
+    id: "T65",
+    name: "a_stop_ends_ticks_and_loses_nothing",
+    says:
+      "a stop starts no tick, lets those that run end within the grace, rolls back the rest without counting a try, and all goes on at the next start",
+    async test(subject) {
+      const heard: string[] = [];
+      const attempts: number[] = [];
+      const [quick, never] = [door(), door()];
+      const s = await scene(subject, {
+        quick: agent(async (_, trigger) => {
+          if (said(trigger) === "1") await quick.pass();
+          heard.push(`quick ${said(trigger)}`);
+        }),
+        never: agent(async (ctx, trigger) => {
+          attempts.push(ctx.tick.attempt);
+          if (attempts.length === 1) await never.pass(ctx);
+          heard.push(`never ${said(trigger)}`);
+        }),
+      }, { limits: AT_ONCE });
+      for (const text of ["1", "2"]) await s.at("quick").send(text);
+      await s.at("never").send("1");
+      let stopped = false;
+      const stop = s.runtime.stop(5_000).then(() => stopped = true);
+      await s.quiet();
+      same(stopped, false, "stopped while ticks run");
+      quick.open();
+      await s.quiet();
+      same(heard, ["quick 1"], "ticks that ended within the grace");
+      await s.advance(5_000);
+      same([stopped, await stop], [true, true], "stopped after the grace");
+      await s.restart("crash");
+      same(heard.sort(), ["never 1", "quick 1", "quick 2"], "ticked in the end");
+      same(attempts, [1, 1], "tries of the one that was rolled back");
+      never.open();
+      await s.quiet();
+      same(heard.length, 3, "what came late");
+    },
+  },
+];
