@@ -11,6 +11,12 @@ function fails({ code, out, err }: Ended, wanted: number, line: RegExp): void {
   equal(err.trimEnd().split("\n").length, 1, `more than one line: ${err}`);
 }
 
+async function statusOf(url: string): Promise<number> {
+  const response = await fetch(url);
+  await response.body?.cancel();
+  return response.status;
+}
+
 /** Sends the beginning of a file, and nothing more. */
 async function beginUpload(url: string): Promise<Deno.Conn> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port: Number(new URL(url).port) });
@@ -175,7 +181,7 @@ Deno.test("off this machine the token is asked for, and that is said", async () 
       /^others can reach it: every request needs the token in \.\/data\/token$/,
     );
     const { url } = JSON.parse(Deno.readTextFileSync(`${place.dir}/data/server.json`));
-    equal((await fetch(`${url}/agents`)).status, 401);
+    equal(await statusOf(`${url}/agents`), 401);
     equal((await place.run(["list", "--home", "data"])).code, 0);
     const asked = async (host: string) => {
       const connection = await Deno.connect({
@@ -199,11 +205,10 @@ Deno.test("settings: from the file, over it the environment, over that flags; a 
       Deno.writeTextFileSync(`${place.dir}/.agentd/agentd.jsonc`, text);
     settings('{ "require_token": true, // for everybody\n "listen": "127.0.0.1:0", }');
     const served = await place.serve(["serve"]);
-    equal((await fetch(`${served.url}/agents`)).status, 401);
+    equal(await statusOf(`${served.url}/agents`), 401);
     await served.stop();
     const open = await place.serve(["serve"], { env: { AGENTD_REQUIRE_TOKEN: "0" } });
-    equal((await fetch(`${open.url}/agents`)).status, 200);
-    await (await fetch(`${open.url}/agents`)).body?.cancel();
+    equal(await statusOf(`${open.url}/agents`), 200);
     await open.stop();
     settings('{ "require_tokn": true }');
     fails(
