@@ -255,7 +255,7 @@ export const lifeLaws: readonly TickLaw[] = [
   },
   {
     id: "T60",
-    name: "a_deleted_agent_is_gone",
+    name: "an_ended_agent_leaves_nothing",
     says:
       "a delete lets the running tick end, runs `onTerminate`, and leaves no row, no key, no alarm and no file; the id is free for another agent that knows nothing of the first",
     async test(subject) {

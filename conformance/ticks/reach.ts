@@ -32,7 +32,7 @@ async function attempts(ctx: AgentContext): Promise<Record<string, string>> {
       leave.abort();
       await handle.close();
     }),
-    "sign": await attempt(() => env.call("/identity/sign", "text")),
+    "use /identity": await attempt(() => env.call("/identity/verify", { event: null })),
     "change mounts": await attempt(() => env.write("/mounts", "[]")),
     "change overflow": await attempt(() => env.write("/inbox/overflow", '{"max_depth":1}')),
   };
@@ -46,7 +46,7 @@ const FREE: Record<string, string> = {
   "read /status": "ok",
   "send by file": "ok",
   "watch trace": "ok",
-  "sign": "ok",
+  "use /identity": "ok",
   "change mounts": "permission_denied",
   "change overflow": "permission_denied",
 };
@@ -78,7 +78,7 @@ export const reachLaws: readonly TickLaw[] = [
         "write /kv": "permission_denied",
         "send by file": "permission_denied",
         "change overflow": "permission_denied",
-        "sign": "permission_denied",
+        "use /identity": "permission_denied",
       }, "with mounts given at create");
       const table = await s.at("one").json<{ path: string; access: string }[]>("/mounts");
       const shown = Object.fromEntries(table.map(({ path, access }) => [path, access]));
@@ -93,7 +93,7 @@ export const reachLaws: readonly TickLaw[] = [
         "a change by who is no operator",
       );
       await s.at("one").write("/mounts", changed);
-      const want = { ...FREE, "read /status": "not_found", "sign": "permission_denied" };
+      const want = { ...FREE, "read /status": "not_found", "use /identity": "permission_denied" };
       await s.at("one").send("go");
       same(answers.pop(), want, "after a change");
       await s.restart("crash");
