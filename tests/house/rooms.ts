@@ -40,7 +40,13 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   "src/agentd.ts": { on: BELOW_WIRING, packages: [], world: "web" },
   "src/cli": {
     on: [...BELOW_WIRING, "src/agentd.ts", "deno.json"],
-    packages: ["commander", "esbuild-wasm", "zod"],
+    packages: [
+      "commander",
+      "esbuild-wasm",
+      "resolve.exports",
+      "@jridgewell/sourcemap-codec",
+      "zod",
+    ],
     world: "deno",
   },
   "main.ts": { on: ["src/agentd.ts", "src/cli"], packages: [], world: "deno" },
@@ -53,6 +59,9 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/backends/cloudflare": { world: "web", why: "runs in a Worker" },
   "src/backends/browser": { world: "web", why: "runs in a page" },
   "src/hosts/process.ts": { world: "deno", why: "starts subprocesses" },
+  "src/hosts/process_child.ts": { world: "deno", why: "is a process of its own" },
+  "src/hosts/process": { world: "deno", why: "the two ends of the pipe between them" },
+  "src/providers/directory": { world: "deno", why: "directories of this machine" },
   "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
   "src/providers/signer": {
     packages: ["nostr-tools", "@noble/curves"],
@@ -71,10 +80,12 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
 export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "commander": ["src/cli/args.ts"],
   "esbuild-wasm": ["src/cli/bundle.ts"],
+  "resolve.exports": ["src/cli/packages.ts"],
   "nostr-tools": ["src/providers/signer", "src/drivers"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
   "fast-check": [],
-  "node:assert": ["tests/assert.ts"],
+  // What `init` writes is the user's, who has no tests/assert.ts.
+  "node:assert": ["tests/assert.ts", "src/cli/template"],
 };
 
 /** Is `file` the place itself, or below it? */
