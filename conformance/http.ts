@@ -4,6 +4,7 @@ import { doorLaws, lastLaws } from "./http/door.ts";
 import { eventLaws } from "./http/events.ts";
 import { fileLaws } from "./http/files.ts";
 import { sendLaws } from "./http/send.ts";
+import { operatorLaws } from "./http/operator.ts";
 import type { HttpFeature, HttpLaw } from "./http/subject.ts";
 
 export type { Answer, Ask, HttpFeature, HttpLaw, HttpSubject } from "./http/subject.ts";
@@ -15,6 +16,7 @@ export const httpLaws: readonly HttpLaw[] = [
   ...sendLaws,
   ...fileLaws,
   ...eventLaws,
+  ...operatorLaws,
   ...lastLaws,
 ];
 

@@ -80,7 +80,7 @@ export const agentLaws: readonly HttpLaw[] = [
         const allowed: [method: string, path: string, allow: string][] = [
           ["PATCH", `${at}/files/a`, "GET, HEAD, PUT, POST, DELETE"],
           ["OPTIONS", `${at}/status`, "GET, HEAD, PUT, POST, DELETE"],
-          ["PUT", at, "GET, HEAD, DELETE"],
+          ["PUT", at, "GET, HEAD, PATCH, DELETE"],
           ["DELETE", "/agents", "GET, HEAD, POST"],
           ["GET", `${at}/send`, "POST"],
           ["GET", `${at}/tick`, "POST"],

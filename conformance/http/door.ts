@@ -133,6 +133,7 @@ export const doorLaws: readonly HttpLaw[] = [
         await tried("/agents", "POST", { id, agent: "echo", mounts: { "/kv": "disabled" } });
         await refused(await ask(subject, `/agents/${id}`), 404, "not_found", "what was refused");
         await tried(at, "DELETE");
+        await tried(at, "PATCH", { limits: { idle_ms: 1 } });
         await tried("/runtime/pause", "POST");
         await tried("/runtime/resume", "POST");
         await tried(`${at}/inbox/overflow`, "PUT", { max_depth: 1 });
@@ -187,7 +188,7 @@ export const doorLaws: readonly HttpLaw[] = [
 /** Told last: it leaves the caller's address with too many wrong tokens for a while. */
 export const lastLaws: readonly HttpLaw[] = [
   {
-    id: "H37",
+    id: "H41",
     name: "wrong_tokens_are_limited",
     says: "too many wrong tokens are rate_limited, and the right one is let in all the same",
     needs: ["token"],

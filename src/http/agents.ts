@@ -1,19 +1,19 @@
 /** /agents: made, listed, looked at and deleted; below one of them its files, and short names for a few. */
 import { z } from "zod";
 import type { LifecycleState } from "../core/agent.ts";
-import { ACCESSES } from "../core/access.ts";
+import { ACCESSES, concerns } from "../core/access.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { limitsSchema } from "../core/limits.ts";
-import type { AgentInfo, CreateRequest, Principal, Runtime } from "../core/runtime.ts";
+import type { AgentChange, AgentInfo, CreateRequest, Runtime } from "../core/runtime.ts";
 import type { Backend } from "../core/backend.ts";
 import { CONTROL_WORDS, type ControlWord } from "../core/view.ts";
-import { FileError, hasCode } from "../fs/error.ts";
+import { FileError } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
 import { serveFile } from "./files.ts";
 import { invalid, readJson } from "./form.ts";
-import { demand, sees } from "./rights.ts";
+import { demand } from "./rights.ts";
 import { call, send } from "./send.ts";
 import { fileOf, numberIn, type Query } from "./target.ts";
 import { json, jsonBytes, noContent, type Visit } from "./visit.ts";
@@ -58,7 +58,8 @@ export function createAgents(
           await runtime.delete(id);
           return noContent();
         }
-        return wrongMethod(method, ["GET", "HEAD", "DELETE"], path);
+        if (method === "PATCH") return await configure(runtime, id, visit);
+        return wrongMethod(method, ["GET", "HEAD", "PATCH", "DELETE"], path);
       }
       demand(visit.principal, "use files", path);
       const short = names.length === 3 ? SHORT[names[2]!] : undefined;
@@ -121,46 +122,18 @@ async function list(
   demand(principal, "list agents", path);
   const limit = numberIn(query, "limit") ?? PAGE;
   if (limit < 1) throw invalid(path, `limit is from 1 to ${MAX_PAGE}`);
+  const agentsOf = principal.grant?.agents ?? "*";
   const page = {
     ...stateIn(query, path),
+    ...(agentsOf === "*" ? {} : { among: agentsOf }),
     limit: Math.min(limit, MAX_PAGE),
   };
   const after = query?.get("after");
-  const pageOf = (asked: Page) => seen(runtime, principal, asked);
-  const agents = await pageOf({ ...page, ...(after ? { after } : {}) });
+  const agents = await runtime.list({ ...page, ...(after ? { after } : {}) });
   const last = agents.at(-1)?.id;
   const isFull = last !== undefined && agents.length >= page.limit;
-  const more = isFull && (await pageOf({ ...page, after: last, limit: 1 })).length > 0;
+  const more = isFull && (await runtime.list({ ...page, after: last, limit: 1 })).length > 0;
   return json({ agents, ...(more ? { next: last } : {}) });
-}
-
-interface Page {
-  readonly state?: LifecycleState;
-  readonly after?: string;
-  readonly limit: number;
-}
-
-/** Those of the agents that the caller sees: all, or the ones that its token names. */
-async function seen(runtime: Runtime, { grant }: Principal, page: Page): Promise<AgentInfo[]> {
-  if (!grant || grant.agents === "*") return await runtime.list(page);
-  const { after = "", state, limit } = page;
-  const found: AgentInfo[] = [];
-  for (const id of [...new Set(grant.agents)].sort()) {
-    if (id <= after || found.length === limit) continue;
-    const info = await infoOrNone(runtime, id);
-    if (info && (state === undefined || info.state === state)) found.push(info);
-  }
-  return found;
-}
-
-/** A token may outlive its agents. */
-async function infoOrNone(runtime: Runtime, id: AgentId): Promise<AgentInfo | undefined> {
-  try {
-    return await runtime.info(id);
-  } catch (error) {
-    if (hasCode(error, "not_found")) return undefined;
-    throw error;
-  }
 }
 
 function stateIn(query: Query | undefined, path: string): { state?: LifecycleState } {
@@ -174,7 +147,7 @@ function stateIn(query: Query | undefined, path: string): { state?: LifecycleSta
 async function info(runtime: Runtime, id: AgentId, visit: Visit): Promise<Response> {
   const { principal, target: { path } } = visit;
   demand(principal, "list agents", path);
-  if (!sees(principal, id)) throw otherAgents(path);
+  if (!concerns(principal, id)) throw otherAgents(path);
   return json(await runtime.info(id));
 }
 
@@ -203,6 +176,22 @@ async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   return json(madeBody(made.info), made.created ? 201 : 200, {
     location: `/agents/${made.info.id}`,
   });
+}
+
+const changeBody = z.strictObject({
+  name: z.string(),
+  config: z.json(),
+  limits: limitsSchema,
+  /** Null: no longer mounted. */
+  mounts: z.record(z.string(), z.enum(ACCESSES).nullable()),
+}).partial();
+
+/** Changes what the operator decides, and answers the agent as it then is. */
+async function configure(runtime: Runtime, id: AgentId, visit: Visit): Promise<Response> {
+  const { request, principal, target: { path } } = visit;
+  demand(principal, "configure an agent", path);
+  const change = await readJson(request, path, changeBody);
+  return json(await runtime.configure(id, change as AgentChange, principal.name));
 }
 
 /** What a create and an import answer. */

@@ -1,10 +1,10 @@
 /** The control plane as one function from request to response. It never listens: a door does, and says who is at the other end. */
 import { type Context, Hono } from "hono";
 import type { Backend } from "../core/backend.ts";
-import type { Runtime } from "../core/runtime.ts";
+import type { Principal, Runtime } from "../core/runtime.ts";
 import { codeOf, FileError } from "../fs/error.ts";
 import { createAgents } from "./agents.ts";
-import { type AuthOptions, createDoor, type Entered, type Peer, STRANGER } from "./auth.ts";
+import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
 import { demand } from "./rights.ts";
@@ -48,12 +48,11 @@ export function createApp(options: AppOptions): App {
     return async ({ req: { raw: request }, env: { peer } }: Context<Env>): Promise<Response> => {
       try {
         door.admit(request);
-        const { principal, holds } = isOpen ? PUBLIC : door.who(request, peer);
+        const principal = isOpen ? PUBLIC : door.who(request, peer);
         return await handler({
           request,
           target: targetOf(request.url),
           principal,
-          holds,
           stopping,
         });
       } catch (error) {
@@ -112,7 +111,7 @@ export function createApp(options: AppOptions): App {
 }
 
 /** Of whom nothing is known; no table allows it anything. */
-const PUBLIC: Entered = { principal: { viewer: "public", name: "public" }, holds: () => true };
+const PUBLIC: Principal = { viewer: "public", name: "public" };
 
 function only(method: "GET" | "POST", handler: Handler): Handler {
   return (visit) => {

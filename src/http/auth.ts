@@ -1,6 +1,6 @@
 /** Who comes in: the names the server answers to, no other site's page, the operator's token, and the local caller without one. */
 import { digest } from "../core/code.ts";
-import { sameText, type TokenGrant } from "../core/tokens.ts";
+import { sameText, type Tokens } from "../core/tokens.ts";
 import type { Principal } from "../core/runtime.ts";
 import { FileError } from "../fs/error.ts";
 import { type Guesses, guesses } from "./guesses.ts";
@@ -27,24 +27,14 @@ export interface Door {
   /** Refuses names that are not ours and requests that other sites' pages send. @throws FileError `permission_denied` */
   admit(request: Request): void;
   /** @throws FileError `auth_required`, `rate_limited` */
-  who(request: Request, peer: Peer): Entered;
+  who(request: Request, peer: Peer): Principal;
 }
-
-export interface Entered {
-  readonly principal: Principal;
-  /** False once what let the caller in would not any more: its token was revoked, or its time is over. */
-  holds(): boolean;
-}
-
-/** Looks up a scoped token. */
-export type FindGrant = (token: string) => TokenGrant | undefined;
 
 /** Nothing is known of a caller that no listener vouches for. */
 export const STRANGER: Peer = { local: false, transport: "tcp" };
 
-const always = () => true;
-const OPERATOR: Entered = { principal: { viewer: "operator", name: "operator" }, holds: always };
-const LOCAL: Entered = { principal: { viewer: "local", name: "local" }, holds: always };
+const OPERATOR: Principal = { viewer: "operator", name: "operator" };
+const LOCAL: Principal = { viewer: "local", name: "local" };
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "[::1]"];
 /** A request with one of these came through somebody else, whatever its peer is. */
 const FORWARDED = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|via)$/;
@@ -52,7 +42,7 @@ const CROSS_SITE: ReadonlySet<string> = new Set(["cross-site", "same-site"]);
 const HOST = /^(\[[0-9a-f:.]+\]|[^:\[\]/@]+)(?::[0-9]+)?$/;
 const BEARER = /^bearer +(\S+) *$/i;
 
-export function createDoor(options: AuthOptions, now: () => number, find: FindGrant): Door {
+export function createDoor(options: AuthOptions, now: () => number, find: Tokens["find"]): Door {
   const hosts = new Set([...LOOPBACK_NAMES, ...(options.hosts ?? []).map(hostName)]);
   const wrong = guesses(now);
   /** The last `Host` that was found good: nearly always the next one too. */
@@ -108,17 +98,13 @@ function isTrusted(peer: Peer): boolean {
 function tokenHolder(
   authorization: string,
   tokenDigest: string | undefined,
-  find: FindGrant,
-): Entered | undefined {
+  find: Tokens["find"],
+): Principal | undefined {
   const token = BEARER.exec(authorization)?.[1];
   if (token === undefined) return undefined;
   if (tokenDigest !== undefined && sameText(digest(token), tokenDigest)) return OPERATOR;
   const grant = find(token);
-  if (!grant) return undefined;
-  return {
-    principal: { viewer: "operator", name: grant.name, grant },
-    holds: () => find(token) !== undefined,
-  };
+  return grant && { viewer: "operator", name: grant.name, grant };
 }
 
 /**

@@ -3,7 +3,14 @@ import type { LifecycleState, TickResult } from "../core/agent.ts";
 import type { Backend } from "../core/backend.ts";
 import type { EnvelopeInput } from "../core/envelope.ts";
 import type { AgentId } from "../core/id.ts";
-import type { AgentInfo, CreateRequest, RuntimeStatus, Waited } from "../core/runtime.ts";
+import type {
+  AgentChange,
+  AgentDetails,
+  AgentInfo,
+  CreateRequest,
+  RuntimeStatus,
+  Waited,
+} from "../core/runtime.ts";
 import type { TokenGrant, TokenRequest } from "../core/tokens.ts";
 import type { ImportMode } from "../core/transfer.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
@@ -42,7 +49,9 @@ export interface Client {
   }): Promise<AgentsPage>;
   /** All of them, page by page. */
   all(filter?: { readonly state?: LifecycleState }): AsyncIterable<AgentInfo>;
-  info(id: AgentId): Promise<AgentInfo>;
+  info(id: AgentId): Promise<AgentDetails>;
+  /** Changes what the operator decides; what is left out stays as it is. */
+  configure(id: AgentId, change: AgentChange): Promise<AgentDetails>;
   delete(id: AgentId): Promise<void>;
   /** With `waitMs`: the tick and its replies, or the receipt when the time is over. */
   send(
@@ -116,7 +125,16 @@ export function connect(options: ConnectOptions): Client {
         after = page.next;
       }
     },
-    info: async (id) => await asked({ op: "look at", path: at(id) }) as AgentInfo,
+    info: async (id) => await asked({ op: "look at", path: at(id) }) as AgentDetails,
+    async configure(id, change) {
+      return await asked({
+        op: "configure",
+        path: at(id),
+        method: "PATCH",
+        body: JSON.stringify(change),
+        type: JSON_TYPE,
+      }) as AgentDetails;
+    },
     async delete(id) {
       await wire.send({ op: "delete", path: at(id), method: "DELETE" });
     },

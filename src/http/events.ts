@@ -28,8 +28,6 @@ export interface Watched {
   readonly kind: Stat["kind"];
   /** The seq behind which it begins; told first, for a reader that is cut off before the first event. */
   readonly begin?: number;
-  /** Asked with every comment; the watch ends when it says no. */
-  holds(): boolean;
 }
 
 export interface WatcherOptions {
@@ -44,17 +42,14 @@ const decoder = new TextDecoder();
 
 export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions): Watchers {
   const limit = maxWatchers ?? MAX_WATCHERS;
-  const all = new Map<Mailbox, Watched["holds"]>();
+  const all = new Set<Mailbox>();
   let unbeat: (() => void) | undefined;
 
   /** One timer for all, and none when nobody watches. */
   function beat(): void {
     unbeat ??= timer(COMMENT_MS, () => {
       unbeat = undefined;
-      for (const [box, holds] of all) {
-        if (holds()) box.comment();
-        else box.last(controlText(CONTROL.failed, problemOf(NO_LONGER)));
-      }
+      for (const box of all) box.comment();
       if (all.size) beat();
     });
   }
@@ -65,14 +60,14 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     unbeat = undefined;
   }
   stopping.addEventListener("abort", () => {
-    for (const box of all.keys()) box.end();
+    for (const box of all) box.end();
   });
 
   return {
     get size() {
       return all.size;
     },
-    async serve(open, { kind, begin, holds }) {
+    async serve(open, { kind, begin }) {
       if (all.size >= limit) throw tooMany(limit);
       const life = new AbortController();
       const box = mailbox(timer, begin, () => {
@@ -80,7 +75,7 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
         life.abort();
       });
       // It counts from now on: many opens at once may not pass the limit together.
-      all.set(box, holds);
+      all.add(box);
       try {
         const handle = await open(life.signal);
         pump(handle, box, life);
@@ -101,10 +96,6 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     },
   };
 }
-
-const NO_LONGER = new FileError("auth_required", "watch", "", {
-  detail: "the token with which this watch began is revoked or expired",
-});
 
 /** Moves events from the file to the box as they come, whether or not the watcher reads. */
 async function pump(handle: FileHandle, box: Mailbox, life: AbortController): Promise<void> {

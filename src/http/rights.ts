@@ -1,5 +1,4 @@
 /** What each caller may do beyond files: a table, in which nothing is allowed by default. What may be done to a file stands in its row. */
-import type { AgentId } from "../core/id.ts";
 import type { Principal } from "../core/runtime.ts";
 import type { Viewer } from "../core/view.ts";
 import { FileError } from "../fs/error.ts";
@@ -11,6 +10,7 @@ export type Deed =
   | "create an agent"
   | "deploy code"
   | "set limits, mounts or budgets"
+  | "configure an agent"
   | "delete an agent"
   | "pause or resume the runtime"
   | "make or revoke tokens"
@@ -26,6 +26,7 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "create an agent": ["operator", "local"],
   "deploy code": ["operator"],
   "set limits, mounts or budgets": ["operator"],
+  "configure an agent": ["operator"],
   "delete an agent": ["operator"],
   "pause or resume the runtime": ["operator"],
   "make or revoke tokens": ["operator"],
@@ -40,9 +41,4 @@ export function demand({ viewer, grant }: Principal, deed: Deed, path: string): 
   throw new FileError("permission_denied", deed, path, {
     detail: `only ${who} may ${deed}; send the operator's token`,
   });
-}
-
-/** Does a caller see this agent at all? */
-export function sees({ grant }: Principal, id: AgentId): boolean {
-  return grant === undefined || grant.agents === "*" || grant.agents.includes(id);
 }

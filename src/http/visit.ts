@@ -6,8 +6,6 @@ export interface Visit {
   readonly request: Request;
   readonly target: Target;
   readonly principal: Principal;
-  /** May the caller still be here? Asked now and then while an answer goes on and on. */
-  holds(): boolean;
   /** Aborts when the server stops: watches and waits end. */
   readonly stopping: AbortSignal;
 }

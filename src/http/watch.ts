@@ -18,7 +18,7 @@ export function wantsWatch(path: string, { request, target: { query } }: Visit):
 export async function watch(
   files: FileService,
   path: string,
-  { request, target: { query }, holds }: Visit,
+  { request, target: { query } }: Visit,
   watchers: Watchers,
 ): Promise<Response> {
   const given = lastEventId(request.headers) ?? numberIn(query, "after");
@@ -28,7 +28,6 @@ export async function watch(
   const from: OpenOptions = begin !== undefined ? { after: begin } : tail ? { tail } : {};
   return await watchers.serve((signal) => files.open(path, "watch", { ...from, signal }), {
     kind: stat.kind,
-    holds,
     ...(begin === undefined ? {} : { begin }),
   });
 }

@@ -19,9 +19,13 @@ for (const [subject, features] of clientSubjects) {
   }
 }
 
+/** Encrypts keys under a passphrase, at a cost that is meant to be high: asked only of those who break it. */
+const SLOW = "H39";
+
 for (const [name, ids, spoil] of brokenHttp) {
+  const laws = httpLaws.filter(({ id }) => id !== SLOW || ids.includes(SLOW));
   Deno.test(`a control plane that ${name} breaks ${ids}`, async () => {
-    assert.equal(await tripped(httpLaws, inProcess(name, spoil)), ids);
+    assert.equal(await tripped(laws, inProcess(name, spoil)), ids);
   });
 }
 

@@ -1,12 +1,11 @@
 import assert from "../assert.ts";
 import { manualClock } from "../../src/backends/manual_clock.ts";
 import { digest } from "../../src/core/code.ts";
-import type { TokenGrant } from "../../src/core/tokens.ts";
+import type { HeldGrant, Tokens } from "../../src/core/tokens.ts";
 import { codeOf } from "../../src/fs/error.ts";
 import {
   type AuthOptions,
   createDoor,
-  type FindGrant,
   hostName,
   type Peer,
   STRANGER,
@@ -17,18 +16,12 @@ import { LOCAL, TOKEN } from "./served.ts";
 const FAR: Peer = { local: false, transport: "tcp", address: "203.0.113.9" };
 const UNIX: Peer = { local: true, transport: "unix" };
 
-/** A door, and who is let in by it. */
 function door(
   options: Partial<AuthOptions> = {},
   clock = manualClock(),
-  find: FindGrant = () => undefined,
+  find: Tokens["find"] = () => undefined,
 ) {
-  const { admit, who } = createDoor({ tokenDigest: digest(TOKEN), ...options }, clock.now, find);
-  return {
-    admit,
-    enter: who,
-    who: (request: Request, peer: Peer) => who(request, peer).principal,
-  };
+  return createDoor({ tokenDigest: digest(TOKEN), ...options }, clock.now, find);
 }
 function request(headers: Record<string, string> = {}): Request {
   return new Request("http://localhost:8080/agents", { headers });
@@ -174,22 +167,21 @@ Deno.test("wrong tokens are limited by address, the right one never is", async (
 });
 
 Deno.test("a scoped token is its grant, as long as it stands", () => {
-  const granted: TokenGrant = {
+  const granted: HeldGrant = {
     id: "1",
     name: "reader",
     agents: "*",
     can: "read",
     created_at: "2026-01-01T00:00:00.000Z",
+    revoked: new AbortController().signal,
   };
-  let grant: TokenGrant | undefined = granted;
+  let grant: HeldGrant | undefined = granted;
   const find = (token: string) => token === "scoped" ? grant : undefined;
-  const { enter, who } = door({ requireToken: true }, manualClock(), find);
-  const entered = enter(request(bearer("scoped")), FAR);
-  assert.deepEqual(entered.principal, { viewer: "operator", name: "reader", grant: granted });
-  assert.equal(entered.holds(), true);
+  const { who } = door({ requireToken: true }, manualClock(), find);
+  const entered = who(request(bearer("scoped")), FAR);
+  assert.deepEqual(entered, { viewer: "operator", name: "reader", grant: granted });
   assert.equal(who(request(bearer(TOKEN)), FAR).grant, undefined, "the operator has no limit");
   grant = undefined;
-  assert.equal(entered.holds(), false);
   assert.equal(outcome(() => who(request(bearer("scoped")), FAR)), "auth_required");
 });
 

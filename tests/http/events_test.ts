@@ -1,6 +1,5 @@
 import assert from "../assert.ts";
 import { type ManualClock, manualClock } from "../../src/backends/manual_clock.ts";
-import type { TokenGrant } from "../../src/core/tokens.ts";
 import { feed } from "../../src/fs/feed.ts";
 import { dir, file, type Node, tree, type WatchEvent } from "../../src/fs/tree.ts";
 import {
@@ -10,8 +9,7 @@ import {
   MAX_WATCHER_CHARS,
   MAX_WATCHERS,
 } from "../../src/http/events.ts";
-import { createApp } from "../../src/http/app.ts";
-import { appOf, LOCAL, runtimeOf } from "./served.ts";
+import { appOf, LOCAL } from "./served.ts";
 import { acting } from "../conformance/file_subjects.ts";
 
 const BASE = "http://localhost/agents/abc";
@@ -252,36 +250,5 @@ Deno.test("when the server stops, watches end without pretending that the file d
   stop.abort();
   assert.deepEqual(await rest, ["retry: 1000"]);
   assert.doesNotMatch(await waiting.text(), /event: end/);
-  while (events.listeners) await Promise.resolve();
-});
-
-Deno.test("a watch ends with the token that began it", async () => {
-  const clock = manualClock();
-  const { events, node } = told();
-  let tokens = ["scoped"];
-  const grant: TokenGrant = {
-    id: "1",
-    name: "reader",
-    agents: "*",
-    can: "read",
-    created_at: "2026-01-01T00:00:00.000Z",
-  };
-  const runtime = runtimeOf(tree(dir({ f: node })));
-  const find = (token: string) => tokens.includes(token) ? grant : undefined;
-  const app = createApp({
-    runtime: { ...runtime, tokens: { ...runtime.tokens, find } },
-    auth: {},
-    clock,
-  });
-  const headers = { authorization: "Bearer scoped" };
-  const one = reading(await app(new Request(`${BASE}/f?watch=1`, { headers }), LOCAL));
-  await one.blocks(1);
-  const first = one.blocks(2);
-  await clock.advance(COMMENT_MS);
-  assert.equal((await first).at(-1), ":");
-  tokens = [];
-  const last = one.blocks(3);
-  await clock.advance(COMMENT_MS);
-  assert.match((await last).at(-1)!, /^event: failed\ndata: \{.*"code":"auth_required"/);
   while (events.listeners) await Promise.resolve();
 });

@@ -94,7 +94,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
   ],
   [
     "takes a wrong token for none",
-    "H3 H37",
+    "H3 H37 H38 H41",
     asked(ALL, (path, ask) => {
       const { authorization, ...rest } = { ...ask.headers };
       return [path, authorization === RIGHT ? ask : { ...ask, headers: rest }];
@@ -108,7 +108,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
   ],
   [
     "takes everybody for the operator",
-    "H4 H5",
+    "H4 H5 H39",
     asked(
       ALL,
       (path, ask) => [path, { ...ask, headers: { authorization: RIGHT, ...ask.headers } }],
@@ -119,7 +119,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
     "H5",
     asked(/^DELETE \/agents\/[^/]+$/, (path, ask) => [
       path,
-      { ...ask, headers: { ...ask.headers, authorization: RIGHT } },
+      { ...ask, headers: { authorization: RIGHT, ...ask.headers } },
     ]),
   ],
   [
@@ -151,7 +151,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
   ["does not say what is allowed", "H11", headers(ALL, (h) => h.delete("allow"))],
   [
     "takes any method for a read",
-    "H11",
+    "H5 H11 H40",
     asked(/^(PATCH|OPTIONS)/, (p, a) => [p, { ...a, method: "GET" }]),
   ],
   [
@@ -173,7 +173,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
   ],
   ["does not look at states", "H14", asked(/state=/, (p, a) => [p.replace(/state=\w+/, ""), a])],
   ["loses the rest of a listing", "H14", body(/GET \/agents\?limit/, ({ next: _, ...b }) => b)],
-  ["deletes nobody", "H15", pretends(/^DELETE \/agents\/[^/]+$/)],
+  ["deletes nobody", "H15 H39", pretends(/^DELETE \/agents\/[^/]+$/)],
   ["sleeps when woken", "H16", asked(/\/wake$/, (p, a) => [p.replace("wake", "hibernate"), a])],
   ["does not tell how a tick went", "H16", body(/\/tick$/, (b) => b.tick_id ? {} : b)],
   ["goes on while it is paused", "H17", pretends(/^POST \/runtime\/pause$/)],
@@ -234,7 +234,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
     "H23",
     asked(/wait=(-1|x|)$/, (p, a) => [p.replace(/wait=.*/, ""), a]),
   ],
-  ["does not say when to come back", "H24 H37", headers(ALL, (h) => h.delete("retry-after"))],
+  ["does not say when to come back", "H24 H41", headers(ALL, (h) => h.delete("retry-after"))],
   [
     "takes the beginning of too much",
     "H25",
@@ -286,7 +286,7 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
   ],
   [
     "tells the trace and is done",
-    "H33 H34",
+    "H33 H34 H38",
     asked(/\/logs\/trace/, (p, a) => [`${p}${p.includes("?") ? "&" : "?"}watch=0`, a]),
   ],
   ["leaves events out", "H33", streamed(/\/stream$/, (text) => text.replace("id: 4\n", "id: 5\n"))],
@@ -303,8 +303,81 @@ export const brokenHttp: readonly [string, string, HttpSpoil][] = [
     streamed(/files\/a\?watch/, (text) => text.replace(/event: \w+/g, "event: modified")),
   ],
   [
-    "never has enough of wrong tokens",
+    "lets a token that reads send",
     "H37",
+    asked(SEND, (path, ask) => {
+      const isScoped = ask.headers?.authorization?.startsWith("Bearer agt_");
+      const headers = { ...ask.headers, ...(isScoped ? { authorization: RIGHT } : {}) };
+      return [path, { ...ask, headers }];
+    }),
+  ],
+  [
+    "shows a token the agents of others",
+    "H37",
+    asked(/^GET \/agents(\?|$)/, (path, ask) => [
+      path,
+      {
+        ...ask,
+        headers: {
+          ...ask.headers,
+          ...(ask.headers?.authorization?.startsWith("Bearer agt_")
+            ? { authorization: RIGHT }
+            : {}),
+        },
+      },
+    ]),
+  ],
+  [
+    "takes a token for the operator's for ever",
+    "H38",
+    (fetch) => {
+      const known = new Set<string>();
+      return async (path, ask = {}) => {
+        const answer = await fetch(path, ask) as Answer & Response;
+        const { authorization = "" } = ask.headers ?? {};
+        if (path !== "/runtime/status" || !authorization.includes("agt_")) return answer;
+        if (answer.ok) known.add(authorization);
+        return known.has(authorization) ? new Response("{}") : answer;
+      };
+    },
+  ],
+  [
+    "tells its tokens",
+    "H38",
+    (fetch) => {
+      const told: string[] = [];
+      return async (path, ask = {}) => {
+        const answer = await fetch(path, ask) as Answer & Response;
+        if (path !== "/runtime/tokens" || !answer.ok) return answer;
+        const text = await answer.text();
+        if (ask.method === "POST") told.push(JSON.parse(text).token);
+        const { status, headers } = answer;
+        return new Response(ask.method ? text : text + told.join(" "), { status, headers });
+      };
+    },
+  ],
+  [
+    "gives a clone its own name",
+    "H39",
+    asked(/mode=clone/, (p, a) => [p.replace(/&id=.*/, ""), a]),
+  ],
+  [
+    "does not look at passphrases",
+    "H39",
+    withoutHeaders(/\/runtime\/import/, "agentd-passphrase"),
+  ],
+  ["decides for itself what it changes", "H40", body(/^PATCH/, (b) => ({ ...b, config: null }))],
+  [
+    "changes what it was not told to",
+    "H40",
+    asked(/^PATCH .*/, (path, ask) => [path, {
+      ...ask,
+      body: String(ask.body).replace('"name":"two"', '"name":"two","config":1'),
+    }]),
+  ],
+  [
+    "never has enough of wrong tokens",
+    "H41",
     answered(ALL, (answer) => answer.status === 429 ? new Response("", { status: 401 }) : answer),
   ],
 ];
