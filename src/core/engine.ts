@@ -6,6 +6,7 @@ import type {
   AgentDetails,
   AgentInfo,
   CreateRequest,
+  ImportMode,
   Principal,
   Runtime,
   RuntimeStatus,
@@ -33,7 +34,7 @@ import { configure } from "./configure.ts";
 import { mountRows } from "./mounts.ts";
 import { openTokens } from "./tokens.ts";
 import type { Tracer } from "./tracer.ts";
-import { exportAgent, type ImportMode, importRows } from "./transfer.ts";
+import { exportAgent, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
 import { runTick } from "./tick.ts";
 import { STOPPED, type TickDeps } from "./try.ts";

@@ -5,7 +5,6 @@ import type { EnvelopeInput, Json, Source } from "./envelope.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
 import type { Term, TokenGrant, Tokens } from "./tokens.ts";
 import type { SomeLimits } from "./limits.ts";
-import type { ImportMode } from "./transfer.ts";
 import type { Access, AgentStatus, MountRow, Receipt, Viewer } from "./view.ts";
 
 /** Who looks: the authority, and the name under which its messages are accepted (`local`, a token's name). */
@@ -47,6 +46,9 @@ export interface AgentChange {
   /** Null: no longer mounted. */
   readonly mounts?: Readonly<Record<string, Access | null>>;
 }
+
+/** `restore`: the same life goes on here. `clone`: a new life with the same memory: a birth, a key and a queue of its own. */
+export type ImportMode = "restore" | "clone";
 
 export interface Waited {
   readonly tick: TickResult;

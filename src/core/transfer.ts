@@ -9,6 +9,7 @@ import { FileError } from "../fs/error.ts";
 import type { AgentRecord, Phase, Turn } from "./record.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentId } from "./id.ts";
+import type { ImportMode } from "./runtime.ts";
 import type { Live } from "./live.ts";
 import type { Row } from "./storage.ts";
 import type { SigningService } from "./provider.ts";
@@ -31,9 +32,6 @@ const MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES;
 /** Rows committed at once. */
 const BATCH_ROWS = 256;
 const BATCH_BYTES = 2 * 1024 * 1024;
-
-/** `restore`: the same life goes on here. `clone`: a new life with the same memory: a birth, a key and a queue of its own. */
-export type ImportMode = "restore" | "clone";
 
 /** What a clone does not take over: what is on its way belongs to the one life it was sent in. */
 const NOT_CLONED = [

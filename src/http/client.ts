@@ -12,7 +12,7 @@ import type {
   Waited,
 } from "../core/runtime.ts";
 import type { TokenGrant, TokenRequest } from "../core/tokens.ts";
-import type { ImportMode } from "../core/transfer.ts";
+import type { ImportMode } from "../core/runtime.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
 import type { FileService } from "../fs/file.ts";
 import { clientFiles } from "./client_files.ts";
