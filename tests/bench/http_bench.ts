@@ -13,7 +13,18 @@ interface Server {
 
 async function startServer(home: string): Promise<Server> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "main.ts", "serve", "--listen", "127.0.0.1:0", "--home", home, "--json"],
+    args: [
+      "run",
+      "-A",
+      "main.ts",
+      "serve",
+      "--listen",
+      "127.0.0.1:0",
+      "--home",
+      home,
+      "--json",
+      "-q",
+    ],
     cwd: ROOT,
     stdout: "piped",
     stderr: "inherit",
