@@ -69,6 +69,8 @@ export interface RuntimeOptions {
 
 /** Owners or agents that are looked at in one go at the start. */
 const PAGE = 200;
+/** How long an agent whose rows could not be written is left alone. */
+const REST_MS = 1_000;
 /** Agents in one answer of `list` at the most. */
 const MAX_AGENTS = 1_000;
 
@@ -91,6 +93,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const unclean = known && await own.get(runtimeKey.clean) === undefined;
   let ticks = 0;
   let envelopes = 0;
+  /** Agents whose rows are not known to be as they were in memory, with the end of what they were doing. */
+  const doubted = new Map<AgentId, Promise<void>>();
+  /** What ends the rest of those that are opened again afterwards. */
+  const resting = new Map<AgentId, () => void>();
   let stopping = false;
   let stopped = false;
 
@@ -152,20 +158,23 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (stopped) return Promise.reject(hasStopped(id));
     let coming = opening.get(id);
     if (!coming) {
-      coming = openLive(id, {
-        backend,
-        unclean,
-        onReady: (live) => {
-          envelopes++;
-          ready(live);
-        },
-        made,
-        deliver,
-        onError,
-        meter,
-        tracer,
-        files: (live) => agentFiles(live, viewDeps),
-      }).then((live) => {
+      const fromRows = () =>
+        openLive(id, {
+          backend,
+          unclean,
+          onReady: (live) => {
+            envelopes++;
+            ready(live);
+          },
+          made,
+          deliver,
+          onDoubt: doubt,
+          onError,
+          meter,
+          tracer,
+          files: (live) => agentFiles(live, viewDeps),
+        });
+      coming = settled(id).then(fromRows).then((live) => {
         lives.set(id, live);
         ready(live);
         return live;
@@ -242,6 +251,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         live.running = runTick(live, tickDeps);
         try {
           await live.running;
+        } catch (error) {
+          // A lost race is run again at once; all else at once again would be the same again.
+          if (!hasCode(error, "conflict")) doubt(live);
+          throw error;
         } finally {
           live.running = undefined;
           watchIdle(live);
@@ -293,14 +306,47 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await live.trace.flush();
     const needed = live.inTick || busy(live) || inUse(live) || live.instance || live.trace.pending;
     if (needed && !live.ending) return watchIdle(live);
+    leaveMemory(live);
+  }
+  /** From now on nothing of it is told, and nothing is written: whoever still has it opens it again. */
+  function leaveMemory(live: Live): void {
     live.closed = true;
     live.sends.stop();
     idling.get(live)?.();
     idling.delete(live);
     if (lives.get(live.id) === live) lives.delete(live.id);
-    for (const told of [live.changes, live.trace, live.outbox, live.trajectory, live.finished]) {
-      told.end();
-    }
+    const { changes, trace, outbox, trajectory, finished, replied } = live;
+    for (const told of [changes, trace, outbox, trajectory, finished, replied]) told.end();
+  }
+  /** What a commit that failed has left behind is not known: the agent leaves memory, and is opened again from its rows after a rest. */
+  function doubt(live: Live): void {
+    if (live.closed || stopping || making.has(live.id)) return;
+    const ended = live.running?.catch(() => {});
+    live.effects?.abort.abort(STOPPED);
+    leaveMemory(live);
+    live.instance?.stop().catch(onError);
+    doubted.set(live.id, ended ?? Promise.resolve());
+    openLater(live.id);
+  }
+  function openLater(id: AgentId): void {
+    if (resting.has(id)) return;
+    const cancel = backend.timer(REST_MS, () => {
+      resting.delete(id);
+      open(id).catch((error) => {
+        if (hasCode(error, "not_found") || stopping) return;
+        onError(error);
+        openLater(id);
+      });
+    });
+    resting.set(id, cancel);
+  }
+  /** The tick of the one before has ended, and all that it committed can be read. */
+  async function settled(id: AgentId): Promise<void> {
+    const ended = doubted.get(id);
+    if (!ended) return;
+    await ended;
+    await backend.storage(id).commit({ check: [], remove: [], put: [] });
+    doubted.delete(id);
   }
 
   async function infoOf(live: Live): Promise<AgentInfo> {
@@ -563,6 +609,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       if (stopping) return;
       stopping = true;
       due.stop();
+      for (const wake of resting.values()) wake();
       const cancel = backend.timer(graceMs, () => {
         for (const live of lives.values()) live.effects?.abort.abort(STOPPED);
       });
@@ -572,16 +619,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       stopped = true;
       for (const live of [...lives.values()]) {
         await live.instance?.stop().catch(() => {});
-        live.closed = true;
-        lives.delete(live.id);
         live.sends.stop();
-        idling.get(live)?.();
         await live.trace.flush();
-        for (
-          const told of [live.changes, live.trace, live.outbox, live.trajectory, live.finished]
-        ) {
-          told.end();
-        }
+        leaveMemory(live);
       }
       await own.commit({
         check: [],

@@ -1,7 +1,7 @@
 /** An agent in memory: its rows opened, its streams, its queue. Everything here can be dropped at any moment and opened again from the rows. */
 import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
-import type { AgentStorage } from "./storage.ts";
+import type { AgentStorage, Batch } from "./storage.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentInstance } from "./host.ts";
 import type { TickResult } from "./agent.ts";
@@ -11,7 +11,7 @@ import { FIRST_TURN } from "./record.ts";
 import type { OverflowPolicy, RowChange } from "./view.ts";
 import { DEFAULT_OVERFLOW } from "./view.ts";
 import type { Effects } from "./effects.ts";
-import { FileError } from "../fs/error.ts";
+import { type Code, codeOf, FileError } from "../fs/error.ts";
 import { type Announcer, announcer } from "./announce.ts";
 import { decodeJson, decodeText } from "./code.ts";
 import { type DeadLetters, makeDeadLetters } from "./dead.ts";
@@ -92,6 +92,8 @@ export interface LiveOptions {
   readonly backend: Backend;
   readonly unclean: boolean;
   readonly onReady: (live: Live) => void;
+  /** A commit has failed in a way that does not say what has become of it. */
+  readonly onDoubt: (live: Live) => void;
   /** Resolves when the agent is not being made or ended any more. */
   readonly made: (id: AgentId) => Promise<void>;
   /** Gives the receiver's inbox to `give`; false if there is no such agent. */
@@ -106,7 +108,11 @@ export interface LiveOptions {
 export async function openLive(id: AgentId, options: LiveOptions): Promise<Live> {
   const { backend } = options;
   const changes = announcer<RowChange>();
-  const storage = announcing(backend.storage(id), changes, () => live.storedBytes = undefined);
+  const storage = announcing(backend.storage(id), changes, {
+    onStored: () => live.storedBytes = undefined,
+    onDoubt: () => options.onDoubt(live),
+    refusal: () => live?.closed ? goneOf(live) : undefined,
+  });
   const [recordRow, phaseRow, turnRow, overflowRow, stateRow] = await Promise.all([
     storage.get(key.agent),
     storage.get(key.phase),
@@ -216,6 +222,23 @@ export function exportOf(live: Live): Promise<void> | undefined {
   return live.held?.op === "export" ? live.held.until : undefined;
 }
 
+/** Refusals of a commit that has certainly changed nothing. */
+const SURE: ReadonlySet<Code> = new Set([
+  "conflict",
+  "invalid_request",
+  "too_large",
+  "not_ready",
+  "not_found",
+]);
+
+function goneOf({ id, ending }: Live): FileError {
+  return ending
+    ? new FileError("not_found", "write", `/agents/${id}`, { detail: "the agent has ended" })
+    : new FileError("not_ready", "write", `/agents/${id}`, {
+      detail: "the agent has left memory in between; try again",
+    });
+}
+
 /** What counts as an agent's storage. */
 const STORED = ["kv/", "goal/", "file/", "state"];
 
@@ -223,23 +246,38 @@ const STORED = ["kv/", "goal/", "file/", "state"];
 function announcing(
   storage: AgentStorage,
   changes: Announcer<RowChange>,
-  onStored: () => void,
+  hooks: {
+    readonly onStored: () => void;
+    readonly onDoubt: () => void;
+    /** Why nothing can be put any more. */
+    readonly refusal: () => FileError | undefined;
+  },
 ): AgentStorage {
   const stored = (key: string) => STORED.some((prefix) => key.startsWith(prefix));
+  async function commitSurely(batch: Batch): Promise<void> {
+    const refusal = batch.put.length > 0 ? hooks.refusal() : undefined;
+    if (refusal) throw refusal;
+    try {
+      await storage.commit(batch);
+    } catch (error) {
+      if (!SURE.has(codeOf(error))) hooks.onDoubt();
+      throw error;
+    }
+  }
   return {
     get: (at) => storage.get(at),
     list: (range) => storage.list(range),
     async commit(batch) {
       if (changes.listeners === 0) {
-        await storage.commit(batch);
-        if (batch.put.some((row) => stored(row.key)) || batch.remove.some(stored)) onStored();
+        await commitSurely(batch);
+        if (batch.put.some((row) => stored(row.key)) || batch.remove.some(stored)) hooks.onStored();
         return;
       }
       // Asked before the commit is called: whether a key was there decides between created and modified.
       const was = Promise.all(batch.put.map(({ key }) => storage.get(key)));
       const gone = Promise.all(batch.remove.map((key) => storage.get(key)));
-      await storage.commit(batch);
-      onStored();
+      await commitSurely(batch);
+      hooks.onStored();
       const [before, removed] = [await was, await gone];
       const put = new Set(batch.put.map(({ key }) => key));
       batch.remove.forEach((key, i) => {

@@ -82,6 +82,7 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
   let leaving: number | undefined;
   let cancel: (() => void) | undefined;
   let writing: Promise<void> | undefined;
+  let ended = false;
   let lastMs = NaN;
   let lastIso = "";
   const told = announcer<StreamEvent>();
@@ -94,7 +95,7 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     return lastIso;
   }
   function schedule(): void {
-    if (cancel || writing) return;
+    if (cancel || writing || ended) return;
     if (told.listeners > 0) {
       cancel = () => {};
       Promise.resolve().then(write);
@@ -185,7 +186,11 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     get listeners() {
       return told.listeners;
     },
-    end: () => told.end(),
+    end() {
+      ended = true;
+      cancel?.();
+      told.end();
+    },
     get nextSeq() {
       return next;
     },
