@@ -47,7 +47,7 @@ function tries(
   id: string,
 ): Record<"read" | "send" | "operate" | "never", [string, Ask][]> {
   return {
-    read: [[`${at}/status`, {}], [at, {}], [`${at}/files/`, {}], ["/runtime/status", {}]],
+    read: [[`${at}/status`, {}], [at, {}], [`${at}/files/`, {}], ["/agents", {}]],
     send: [[`${at}/send`, { method: "POST", body: "x" }]],
     operate: [
       [`${at}/files/a`, { method: "PUT", body: "x" }],
@@ -55,6 +55,8 @@ function tries(
       [`${at}/inbox/overflow`, { method: "PUT", body: '{"max_depth":9}' }],
     ],
     never: [
+      ["/runtime/status", {}],
+      ["/runtime/backup", { method: "POST" }],
       [at, { method: "DELETE" }],
       ["/agents", { method: "POST", headers: JSON_TYPE, body: `{"id":"${id}x","agent":"echo"}` }],
       ["/runtime/pause", { method: "POST" }],

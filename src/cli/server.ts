@@ -6,6 +6,7 @@ import { digest } from "../core/code.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
+import { databaseCopies, removeCopies } from "./database_copy.ts";
 import { type Home, ownToken, removeQuietly } from "./home.ts";
 import { type Address, isLoopback, listen, type Listening, urlOf } from "./listen.ts";
 import { heldBy, type HeldNote, holdNote } from "./note.ts";
@@ -49,6 +50,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   try {
     const note = await holdNote(home);
     undo.unshift(note.remove);
+    removeCopies(home);
     const token = ownToken(home);
     const requiresToken = settings.require_token || isOpen(options.address);
     const stopping = new AbortController();
@@ -73,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       },
       clock: backend,
       stopping: stopping.signal,
+      backup: databaseCopies(home, backend),
       report: options.report,
     }));
     const url = urlOf(listening.address);

@@ -5,6 +5,7 @@ import type { Principal, Runtime } from "../core/runtime.ts";
 import { codeOf, FileError } from "../fs/error.ts";
 import { createAgents } from "./agents.ts";
 import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
+import { backUp, type DatabaseCopy } from "./backup.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
 import { demand } from "./rights.ts";
@@ -22,6 +23,8 @@ export interface AppOptions {
   readonly clock: Pick<Backend, "now" | "timer">;
   /** Aborts when the server begins to stop: watches and waits end, so that connections can. */
   readonly stopping?: AbortSignal;
+  /** Makes a copy of the database; absent where there is no such file. */
+  readonly backup?: () => Promise<DatabaseCopy>;
   /** Told of errors whose details a caller does not get. */
   readonly report?: (error: unknown) => void;
 }
@@ -35,6 +38,16 @@ interface Env {
 type Handler = (visit: Visit) => Promise<Response> | Response;
 
 export function createApp(options: AppOptions): App {
+  return createRouter(options).serve;
+}
+
+export interface Router {
+  readonly serve: App;
+  /** Every route; one that ends in `*` goes on. */
+  readonly paths: readonly string[];
+}
+
+export function createRouter(options: AppOptions): Router {
   const { runtime, clock, report = () => {} } = options;
   const stopping = options.stopping ?? new AbortController().signal;
   const door = createDoor(options.auth, clock.now, runtime.tokens.find);
@@ -94,20 +107,22 @@ export function createApp(options: AppOptions): App {
     "/runtime/export/*",
     serving((visit) => exportAgent(runtime, clock.timer, visit)),
   );
-  hono.all("/runtime/import", serving((visit) => importAgent(runtime, visit)));
+  hono.all("/runtime/import", serving((visit) => importAgent(runtime, clock.timer, visit)));
+  hono.all("/runtime/backup", serving((visit) => backUp(options.backup, clock.timer, visit)));
   hono.all("/agents/*", serving((visit) => agents.serve(visit)));
   hono.notFound(serving(({ target: { path } }) => {
     const detail = "the routes are /agents, /runtime and /healthz";
     throw new FileError("not_found", "open", path, { detail });
   }));
 
-  return async (request, peer = STRANGER) => {
+  const serve: App = async (request, peer = STRANGER) => {
     try {
       return await hono.fetch(request, { peer });
     } catch (error) {
       return answered(error, request);
     }
   };
+  return { serve, paths: hono.routes.map(({ path }) => path) };
 }
 
 /** Of whom nothing is known; no table allows it anything. */

@@ -79,6 +79,10 @@ export interface Client {
       readonly signal?: AbortSignal;
     },
   ): Promise<AgentInfo>;
+  /** A copy of the server's database as of one moment; `bytes`, where the server says how many. */
+  backup(
+    signal?: AbortSignal,
+  ): Promise<{ readonly bytes: number | undefined; readonly chunks: AsyncIterable<Uint8Array> }>;
   readonly tokens: {
     /** `token` is told this once. */
     create(request: TokenRequest): Promise<{ readonly grant: TokenGrant; readonly token: string }>;
@@ -184,6 +188,15 @@ export function connect(options: ConnectOptions): Client {
         signal,
       }) as { info: AgentInfo };
       return info;
+    },
+    async backup(signal) {
+      const path = "/runtime/backup";
+      const response = await wire.send({ op: "back up", path, method: "POST", signal });
+      const length = response.headers.get("content-length");
+      return {
+        bytes: length === null ? undefined : Number(length),
+        chunks: chunksOf(response, path),
+      };
     },
     tokens: {
       async create({ expiresAt, ...request }) {

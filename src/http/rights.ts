@@ -14,15 +14,16 @@ export type Deed =
   | "delete an agent"
   | "pause or resume the runtime"
   | "make or revoke tokens"
-  | "export or import agents";
+  | "export or import agents"
+  | "back up the database";
 
-/** `token`: whoever holds a scoped one. What it may do to files is its grant's to say. */
-type Caller = Viewer | "token";
+/** `token`: whoever holds a scoped one, `token of all`: one for all agents. What it may do to files is its grant's to say. */
+type Caller = Viewer | "token" | "token of all";
 
 const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
-  "list agents": ["operator", "local", "token"],
-  "use files": ["operator", "local", "token"],
-  "see the runtime": ["operator", "local", "token"],
+  "list agents": ["operator", "local", "token", "token of all"],
+  "use files": ["operator", "local", "token", "token of all"],
+  "see the runtime": ["operator", "local", "token of all"],
   "create an agent": ["operator", "local"],
   "deploy code": ["operator"],
   "set limits, mounts or budgets": ["operator"],
@@ -31,14 +32,19 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "pause or resume the runtime": ["operator"],
   "make or revoke tokens": ["operator"],
   "export or import agents": ["operator"],
+  "back up the database": ["operator"],
 };
 
 /** @throws FileError `permission_denied` */
-export function demand({ viewer, grant }: Principal, deed: Deed, path: string): void {
-  const caller: Caller = grant ? "token" : viewer;
-  if (MAY[deed].includes(caller)) return;
-  const who = MAY[deed].filter((may) => may !== "token").join(" or ");
+export function demand(principal: Principal, deed: Deed, path: string): void {
+  if (MAY[deed].includes(callerOf(principal))) return;
+  const who = MAY[deed].filter((may) => !may.startsWith("token")).join(" or ");
   throw new FileError("permission_denied", deed, path, {
     detail: `only ${who} may ${deed}; send the operator's token`,
   });
+}
+
+function callerOf({ viewer, grant }: Principal): Caller {
+  if (!grant) return viewer;
+  return grant.agents === "*" ? "token of all" : "token";
 }

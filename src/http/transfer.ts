@@ -7,6 +7,7 @@ import { FileError } from "../fs/error.ts";
 import { madeBody } from "./agents.ts";
 import { bodyChunks } from "./body.ts";
 import { wrongMethod } from "./codes.ts";
+import { flowing, incoming } from "./flow.ts";
 import { PASSPHRASE_HEADER } from "./passphrase.ts";
 import { invalid, readJson } from "./form.ts";
 import { demand } from "./rights.ts";
@@ -15,8 +16,6 @@ import { json, type Visit } from "./visit.ts";
 const DEED = "export or import agents";
 /** Of one agent's file. */
 export const MAX_IMPORT_BYTES = 64 * 1024 ** 3;
-/** The agent is held while it is exported: a reader who takes nothing for so long is left. */
-export const STALLED_MS = 30_000;
 
 const exportBody = z.strictObject({ passphrase: z.string().min(1).optional() });
 
@@ -24,7 +23,7 @@ const exportBody = z.strictObject({ passphrase: z.string().min(1).optional() });
 export async function exportAgent(
   runtime: Runtime,
   timer: Backend["timer"],
-  { request, target: { names, path }, principal }: Visit,
+  { request, target: { names, path }, principal, stopping }: Visit,
 ): Promise<Response> {
   demand(principal, DEED, path);
   if (names.length !== 3) throw new FileError("not_found", "open", path);
@@ -32,7 +31,7 @@ export async function exportAgent(
   const id = agentId(names[2]);
   const { passphrase } = await readJson(request, path, exportBody, {});
   const lines = await runtime.exportAgent(id, passphrase);
-  return new Response(held(lines, timer), {
+  return new Response(await flowing(lines, { timer, stopping }), {
     headers: {
       "content-type": "application/x-ndjson",
       "content-disposition": `attachment; filename="${id}.agent"`,
@@ -45,7 +44,8 @@ export async function exportAgent(
 /** POST of such a file, `?mode=restore|clone&id=`: answers as a create does. @throws FileError */
 export async function importAgent(
   runtime: Runtime,
-  { request, target: { query, path }, principal }: Visit,
+  timer: Backend["timer"],
+  { request, target: { query, path }, principal, stopping }: Visit,
 ): Promise<Response> {
   demand(principal, DEED, path);
   if (request.method !== "POST") return wrongMethod(request.method, ["POST"], path);
@@ -53,7 +53,9 @@ export async function importAgent(
   if (mode !== "restore" && mode !== "clone") throw invalid(path, "mode is restore or clone");
   const id = query?.get("id");
   const passphrase = passphraseOf(request.headers, path);
-  const info = await runtime.importAgent(bodyChunks(request, path, MAX_IMPORT_BYTES), {
+  const late = (detail: string) => new FileError("interrupted", "import", path, { detail });
+  const body = bodyChunks(request, path, MAX_IMPORT_BYTES);
+  const info = await runtime.importAgent(incoming(body, { timer, stopping }, late), {
     mode,
     ...(id === undefined ? {} : { id: agentId(id) }),
     ...(passphrase === undefined ? {} : { passphrase }),
@@ -69,34 +71,4 @@ function passphraseOf(headers: Headers, path: string): string | undefined {
   } catch {
     throw invalid(path, `${PASSPHRASE_HEADER} is percent-encoded UTF-8`);
   }
-}
-
-/** Chunks as they are read, and their source let go when the reader leaves or stalls. */
-function held(
-  chunks: AsyncIterable<Uint8Array>,
-  timer: Backend["timer"],
-): ReadableStream<Uint8Array> {
-  const source = chunks[Symbol.asyncIterator]();
-  let cancel = () => {};
-  const leave = () => Promise.resolve(source.return?.()).then(() => {});
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      cancel();
-      try {
-        const { done, value } = await source.next();
-        if (done) return controller.close();
-        controller.enqueue(value);
-        cancel = timer(STALLED_MS, () => {
-          controller.error(new Error("the reader of the export does not read"));
-          leave().catch(() => {});
-        });
-      } catch (error) {
-        controller.error(error);
-      }
-    },
-    cancel() {
-      cancel();
-      return leave();
-    },
-  }, { highWaterMark: 0 });
 }
