@@ -18,7 +18,7 @@ export interface Call {
   readonly env: (name: string) => string | undefined;
   /** Aborts when the program is asked to stop. */
   readonly signal: AbortSignal;
-  /** Aborts when it is asked again. */
+  /** Aborts when the program ends at once, for what must not be left behind; there is no time to wait for anything. */
   readonly hurry: AbortSignal;
   /** The data directory; `here`: `./.agentd` even if it is not there yet. */
   home(here?: boolean): Home;

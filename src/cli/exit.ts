@@ -14,6 +14,8 @@ export type ExitCode = typeof EXIT[keyof typeof EXIT];
 
 /** What a shell calls a program that ended by SIGINT. */
 export const EXIT_INTERRUPTED = 130;
+/** And by SIGTERM. */
+export const EXIT_TERMINATED = 143;
 
 const REFUSALS: ReadonlySet<number> = new Set([401, 402, 403, 429]);
 

@@ -1,6 +1,8 @@
 /** The verb table: every command with its arguments, options and examples, and the file that runs it, loaded when it is called. */
 import { jsonText, type VerbSpec, wholeNumber } from "./args.ts";
 import type { Action } from "./call.ts";
+import { CANS } from "../core/tokens.ts";
+import { readSpan } from "./span.ts";
 import { usage } from "./exit.ts";
 
 export interface Verb extends VerbSpec {
@@ -15,6 +17,7 @@ const SERVER = "Server:";
 const AGENTS = "Agents:";
 const TALK = "Messages:";
 const FILES = "Files of an agent:";
+const KEEP = "Keep and share:";
 const ABOUT = "About:";
 
 const LISTENING = [
@@ -27,6 +30,7 @@ const LISTENING = [
     read: wholeNumber(0),
   },
 ];
+const FORCE = { flags: "--force", about: "in place of a file that is there" };
 const TYPE = { flags: "--type <media-type>", about: "what the bytes are, e.g. application/json" };
 const AFTER = {
   flags: "--after <seq>",
@@ -309,6 +313,70 @@ export const VERBS: readonly Verb[] = [
     options: [{ flags: "-r, --recursive", about: "a directory and all in it" }],
     examples: [["rm bob/files/x.txt", ""], ["rm -r bob/files/old", ""]],
     load: async () => (await import("./file.ts")).rm,
+  },
+  {
+    name: "token",
+    args: "[word] [id]",
+    about: "tokens for other programs: list, create, revoke",
+    group: KEEP,
+    options: [
+      { flags: "--agent <id>", about: "an agent it is for; '*' is all (repeatable)", many: true },
+      { flags: "--can <what>", about: "what it may do there", choices: CANS },
+      { flags: "--name <name>", about: "the name under which its messages come" },
+      { flags: "--expires <span>", about: "when it ends by itself, e.g. 30d", read: readSpan },
+    ],
+    examples: [
+      ["token create --agent bob --can read", "told once, on standard output"],
+      ["token create --agent bob --agent ann --can send --name ci --expires 30d", ""],
+      ["token create --agent '*' --can operate", "all agents, later ones too"],
+      ["token list", ""],
+      ["token revoke 0f3a5c7e9b1d", "at once"],
+    ],
+    load: async () => (await import("./token.ts")).token,
+  },
+  {
+    name: "export",
+    args: "<id>",
+    about: "an agent as one file: its state, files, messages and history",
+    group: KEEP,
+    options: [
+      { flags: "-o, --out <file>", about: "where to (ID.agent); - is standard output" },
+      { flags: "--with-key", about: "its private key too, under a passphrase that is asked for" },
+      FORCE,
+    ],
+    examples: [
+      ["export bob", "writes bob.agent"],
+      ["export bob -o ~/bob.agent --with-key", "to go on elsewhere as the same bob"],
+      ["export bob -o - | ssh there agentd import -", ""],
+    ],
+    load: async () => (await import("./transfer.ts")).exportAgent,
+  },
+  {
+    name: "import",
+    args: "<file>",
+    about: "an agent from such a file; - is standard input",
+    group: KEEP,
+    options: [
+      { flags: "--clone", about: "a new agent with the same memory: a key and a queue of its own" },
+      { flags: "--id <id>", about: "under another id" },
+    ],
+    examples: [
+      ["import bob.agent", "the same life goes on here"],
+      ["import bob.agent --clone --id bob2", "beside the original"],
+    ],
+    load: async () => (await import("./transfer.ts")).importAgent,
+  },
+  {
+    name: "backup",
+    args: "<file>",
+    about: "a copy of the whole database, while the server runs; without the keys",
+    group: KEEP,
+    options: [FORCE],
+    examples: [
+      ["backup agentd-$(date +%F).db", ""],
+      ["backup copy.db --force", "in place of the one that is there"],
+    ],
+    load: async () => (await import("./backup.ts")).backup,
   },
   {
     name: "version",

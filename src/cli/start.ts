@@ -1,7 +1,7 @@
 /** From the words typed to the exit code: which verb, what it is given, how it ends, what Ctrl-C does. */
 import { parseArgs } from "./args.ts";
 import type { Call } from "./call.ts";
-import { EXIT, EXIT_INTERRUPTED, exitOf, jsonOf, lineOf } from "./exit.ts";
+import { EXIT, EXIT_INTERRUPTED, EXIT_TERMINATED, exitOf, jsonOf, lineOf } from "./exit.ts";
 import { findHome } from "./home.ts";
 import { type Verb, VERBS } from "./mod.ts";
 import { clientOf } from "./reach.ts";
@@ -74,15 +74,16 @@ function env(name: string): string | undefined {
 }
 
 /**
- * Ctrl-C. A client leaves nothing behind but its connection, so it ends at once; a server gets the time to stop in order, and at the second
+ * Ctrl-C. A client has nothing to bring to an end, so it puts away what it has begun and ends at once; a server gets the time to stop in order, and at the second
  * signal ends at once too: what it has answered for is on the disk.
  */
 function stopping(verb: Verb, terminal: Terminal): { signal: AbortSignal; hurry: AbortSignal } {
   const [stop, hurry] = [new AbortController(), new AbortController()];
-  const onSignal = () => {
+  const onSignal = (exit: number) => {
     if (!verb.lasting) {
-      terminal.clear();
-      Deno.exit(EXIT_INTERRUPTED);
+      terminal.leave();
+      hurry.abort();
+      Deno.exit(exit);
     }
     if (stop.signal.aborted) {
       hurry.abort();
@@ -90,8 +91,10 @@ function stopping(verb: Verb, terminal: Terminal): { signal: AbortSignal; hurry:
     }
     stop.abort();
   };
-  Deno.addSignalListener("SIGINT", onSignal);
-  if (verb.lasting && Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onSignal);
+  Deno.addSignalListener("SIGINT", () => onSignal(EXIT_INTERRUPTED));
+  if (Deno.build.os !== "windows") {
+    Deno.addSignalListener("SIGTERM", () => onSignal(EXIT_TERMINATED));
+  }
   return { signal: stop.signal, hurry: hurry.signal };
 }
 

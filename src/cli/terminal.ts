@@ -1,5 +1,7 @@
 /** The two output streams and the input, as a terminal or a pipe: colour, width, the progress line. */
 
+import { asking } from "./asking.ts";
+
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 /** Styles text for one stream; leaves it as it is where the stream shows no colour. */
 export type Paint = (style: Style, text: string) => string;
@@ -20,12 +22,18 @@ export interface Terminal {
   /** Something typed or piped is expected on standard input. */
   readonly inputIsTerminal: boolean;
   readonly input: ReadableStream<Uint8Array>;
+  /** Somebody sits there: input and standard error are terminals. */
+  readonly canAsk: boolean;
+  /** A line typed behind a question; Ctrl-C ends the program. */
+  ask(question: string): Promise<string>;
+  /** The same, and what is typed is not shown. */
+  askUnseen(question: string): Promise<string>;
   /**
    * Says what is waited for once it has taken a second; nothing when standard error is no terminal. The answer takes the line away.
    */
-  progress(text: string): () => void;
-  /** Takes a progress line away, if one is shown. */
-  clear(): void;
+  progress(text: string | (() => string)): () => void;
+  /** Takes a progress line away, if one is shown, and gives the terminal back as it was; the program ends now. */
+  leave(): void;
 }
 
 const CODES: Record<Style, string> = {
@@ -60,6 +68,10 @@ export function openTerminal(
     clear();
     writeAll(Deno.stdout, bytes);
   };
+  const questions = asking(() => Deno.stdin.readable, (text) => {
+    clear();
+    writeAll(Deno.stderr, encoder.encode(text));
+  });
   return {
     print: (line) => out(encoder.encode(line + "\n")),
     raw: out,
@@ -72,12 +84,17 @@ export function openTerminal(
     columns: outTty ? columnsOf() : undefined,
     inputIsTerminal: Deno.stdin.isTerminal(),
     input: Deno.stdin.readable,
+    canAsk: errTty && Deno.stdin.isTerminal(),
+    ask: (question) => questions.ask(question, false),
+    askUnseen: (question) => questions.ask(question, true),
     progress(text) {
       if (!errTty || quiet()) return () => {};
       const began = Date.now();
       const tick = setInterval(() => {
         shown = true;
-        const line = `${text} … ${Math.floor((Date.now() - began) / 1000)} s`;
+        const line = `${typeof text === "string" ? text : text()} … ${
+          Math.floor((Date.now() - began) / 1000)
+        } s`;
         writeAll(Deno.stderr, encoder.encode(`${CLEAR_LINE}${line.slice(0, columnsOf() - 1)}`));
       }, PROGRESS_AFTER_MS);
       return () => {
@@ -85,7 +102,10 @@ export function openTerminal(
         clear();
       };
     },
-    clear,
+    leave() {
+      clear();
+      questions.leave();
+    },
   };
 }
 
