@@ -36,7 +36,10 @@ import { openTokens } from "./tokens.ts";
 import type { Tracer } from "./tracer.ts";
 import { exportAgent, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
+import { newTickId } from "./frame.ts";
+import { notRun } from "./result.ts";
 import { runTick } from "./tick.ts";
+import type { Waiting } from "./queue.ts";
 import { STOPPED, type TickDeps } from "./try.ts";
 import { deploy } from "./deploy.ts";
 import { makeController } from "./control.ts";
@@ -47,7 +50,7 @@ import { REGISTRY, registryKey, RUNTIME, runtimeKey } from "./keys.ts";
 import { lastingFiles } from "./lasting.ts";
 import { type Live, openLive } from "./live.ts";
 import { makeDue } from "./due.ts";
-import type { LifecycleState } from "./agent.ts";
+import type { Failure, LifecycleState } from "./agent.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
 import { fireAlarms, releaseRetries } from "./alarm.ts";
 import { sweepDrafts } from "./blob.ts";
@@ -166,6 +169,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
             envelopes++;
             ready(live);
           },
+          onDropped,
           made,
           deliver,
           onDoubt: doubt,
@@ -208,6 +212,12 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     } finally {
       live.uses--;
     }
+  }
+  /** Who waits for it is told. */
+  function onDropped(live: Live, entry: Waiting): void {
+    const why: Failure = { code: "inbox_full", message: "it was dropped by the inbox's policy" };
+    const result = notRun(newTickId(live), entry.id, why);
+    live.finished.tell({ envelope: entry.id, result, final: true, pending: false });
   }
   async function made(id: AgentId): Promise<void> {
     await making.get(id)?.catch(() => {});

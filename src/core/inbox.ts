@@ -72,6 +72,8 @@ export interface InboxOptions {
   readonly next: number;
   /** Called after the commit, in order of numbers. */
   readonly onAccepted: (entry: Waiting) => void;
+  /** Called after the commit in which a policy let it go. */
+  readonly onDropped: (entry: Waiting) => void;
   /** The entry that is in a tick now, which no policy may drop. */
   readonly inTick: () => Waiting | undefined;
   readonly onError: (error: unknown) => void;
@@ -210,6 +212,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
         message: "dropped: the inbox was full and its policy is drop_oldest",
         dropped,
       });
+      options.onDropped(drop);
     }
     const entry = entryOf(n, envelope, bytes.length);
     queue.add(entry);

@@ -92,6 +92,7 @@ export interface LiveOptions {
   readonly backend: Backend;
   readonly unclean: boolean;
   readonly onReady: (live: Live) => void;
+  readonly onDropped: (live: Live, entry: Waiting) => void;
   /** A commit has failed in a way that does not say what has become of it. */
   readonly onDoubt: (live: Live) => void;
   /** Resolves when the agent is not being made or ended any more. */
@@ -150,6 +151,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     policy: overflowRow ? decodeJson<OverflowPolicy>(overflowRow) : DEFAULT_OVERFLOW,
     next: turn.inbox,
     onAccepted: () => options.onReady(live),
+    onDropped: (entry) => options.onDropped(live, entry),
     inTick: () => live.inTick,
     held: () => exportOf(live),
     onError: options.onError,
