@@ -1,5 +1,5 @@
 /** Laws of acceptance: what was taken is ticked, once, and what cannot be taken is refused or goes where the operator said. */
-import type { AgentId } from "../../src/core/id.ts";
+import type { AgentId, EnvelopeId } from "../../src/core/id.ts";
 import type { Trigger } from "../../src/core/trigger.ts";
 import type { Receipt } from "../../src/core/view.ts";
 import { codeOf } from "../../src/fs/error.ts";
@@ -383,9 +383,13 @@ export const acceptLaws: readonly TickLaw[] = [
       const one = s.at("one");
       await one.overflow({ max_depth: 3, policy: "drop_oldest" });
       await one.send("in its tick");
+      const told: unknown[] = [];
+      await one.send("0", { id: "e0" });
+      s.runtime.wait("one" as AgentId, "e0" as EnvelopeId, new AbortController().signal)
+        .then((waited) => told.push(waited?.tick.success), (error) => told.push(codeOf(error)));
       for (const n of [1, 2, 3, 4, 5]) {
         const receipt = await one.send(`${n}`, { id: `e${n}` });
-        same([receipt.disposition, receipt.queue_depth], ["queued", Math.min(n + 1, 3)], `${n}`);
+        same([receipt.disposition, receipt.queue_depth], ["queued", Math.min(n + 2, 3)], `${n}`);
       }
       const raced = await s.answer(() =>
         Promise.all([1, 2].map(() => one.sending("twice", { id: "twice" })))
@@ -398,9 +402,10 @@ export const acceptLaws: readonly TickLaw[] = [
       await one.send("6", { id: "e6" });
       const dropped = (await one.events("/logs/trace"))
         .filter(({ type, code }) => type === "error" && code === "inbox_full");
-      const gone = ["e1", "e2", "e3", "e4", "e5", "twice"];
+      const gone = ["e0", "e1", "e2", "e3", "e4", "e5", "twice"];
       same(dropped.map(({ envelope_id }) => envelope_id), gone, "the dropped, in the trace");
-      same(dropped.map(({ dropped }) => dropped), [1, 2, 3, 4, 5, 6], "their count");
+      same(dropped.map(({ dropped }) => dropped), [1, 2, 3, 4, 5, 6, 7], "their count");
+      same(told, [false], "what is told to who waits for a dropped one");
       await s.restart("crash");
       gate.open();
       await s.quiet();

@@ -284,6 +284,12 @@ export const lifeLaws: readonly TickLaw[] = [
       await s.at("one").send("a", { id: "known" });
       await s.at("one").send("slow");
       await s.at("one").send("waits");
+      const files = await s.at("one").files();
+      const paths = ["/inbox", "/files/late", "/kv/late"];
+      const late = await s.answer(() =>
+        Promise.all(paths.map((path) => files.open(path, "write")))
+      );
+      await s.answer(() => Promise.all(late.map((h) => h.write(new TextEncoder().encode("1")))));
       let deleted = false;
       s.runtime.delete("one" as AgentId).then(() => deleted = true);
       await s.quiet();
@@ -292,6 +298,9 @@ export const lifeLaws: readonly TickLaw[] = [
       await s.quiet();
       same(deleted, true, "after the tick");
       same(heard, ["a", "slow", 'terminate {"heard":"slow"}'], "what was run");
+      for (const handle of late) {
+        await refuses("not_found", () => s.answer(() => handle.close()), "a late write");
+      }
       const left = [...(await allRows(subject)).keys()].filter((row) => /\bone\b/.test(row));
       same(left, [], "rows that are left");
       for (const look of [() => s.at("one").status(), () => s.info("one"), () => s.delete("one")]) {
