@@ -20,6 +20,10 @@ export interface GroupCommit {
 export const MAX_GROUP_ROWS = 512;
 export const MAX_GROUP_BYTES = 1024 * 1024;
 
+/** Turns of the event loop that a group waits at the most, and jobs from which on it waits no more. */
+const MAX_TURNS = 16;
+const MAX_GROUP_JOBS = 64;
+
 interface Waiting extends Job {
   resolve(): void;
   reject(error: unknown): void;
@@ -82,15 +86,23 @@ export function groupCommit(
     });
   }
 
+  /** A turn of the events that brought more jobs is likely followed by another: the fsync waits for the first one that brings none. */
+  function turn(seen: number, turns: number): void {
+    const more = queue.length > seen;
+    if (more && turns < MAX_TURNS && queue.length < MAX_GROUP_JOBS) {
+      const now = queue.length;
+      return schedule(() => turn(now, turns + 1));
+    }
+    scheduled = false;
+    flush();
+    const left = idle();
+    if (left || queue.length > 0) wake();
+  }
   function wake(): void {
     if (scheduled) return;
     scheduled = true;
-    schedule(() => {
-      scheduled = false;
-      flush();
-      const more = idle();
-      if (more || queue.length > 0) wake();
-    });
+    const seen = queue.length;
+    schedule(() => turn(seen, 1));
   }
 
   return {
