@@ -24,10 +24,11 @@ export const backup: Action = async (call) => {
   }
   answer(call, { file: resolve(call.cwd, path), bytes, with_keys: false }, () => [
     `backed up to ${path}   ${call.terminal.paint("dim", size(bytes))}`,
-    `The agents' keys are not in it: also keep the file keys of the server's data directory.`,
+    "The agents' keys are not in it: keep a copy of the file keys of the data directory too.",
     call.terminal.paint(
       "dim",
-      `To go back: both into a new directory, the copy as agentd.db; then agentd serve --home it.`,
+      `To go back: put it into an empty directory as agentd.db, and the keys beside it; then ` +
+        `${call.program.replace("agentctl", "agentd")} serve --home that directory`,
     ),
   ]);
 };

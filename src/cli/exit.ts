@@ -59,6 +59,9 @@ export function exitOfCode(code: Code): ExitCode {
 /** An agent's address in the control plane, with the verbs that stand behind it. */
 const SHORT_NAME = /^\/agents\/([^/]+)(?:\/(?:send|tick|hibernate|wake|pause|resume))?$/;
 
+/** What is the runtime's own stands behind these; a verb has named it already. */
+const RUNTIMES = /^\/runtime\/(?:(?:tokens|export)\/|backup$)/;
+
 /** What to try after an error of the closed list, where one thing helps most people. */
 const HINTS: Partial<Record<Code, string>> = {
   permission_denied:
@@ -70,7 +73,9 @@ const HINTS: Partial<Record<Code, string>> = {
 export function lineOf(error: unknown): string {
   const message = (isFileError(error) ? sentenceOf(error) : messageOf(error)).trim();
   const hint = hintOf(error);
-  const line = hint ? `${message.replace(/[.\s]*$/, "")}. ${hint}` : message;
+  const line = hint
+    ? `${message.replace(/[.\s]*$/, "").replace(/[^?!]$/, "$&.")} ${hint}`
+    : message;
   return line.replace(/\s*\n\s*/g, " ");
 }
 
@@ -93,7 +98,7 @@ function isFileError(error: unknown): error is FileError {
 
 /** `Cannot tick bob: it is paused; resume it first (not_ready)` */
 function sentenceOf({ op, path, detail, code }: FileError): string {
-  const what = path.replace(SHORT_NAME, "$1");
+  const what = path.replace(SHORT_NAME, "$1").replace(RUNTIMES, "");
   const tried = what === "" ? `Cannot ${op}` : `Cannot ${op} ${what}`;
   // A server that says no more than the code says it in a sentence like this one.
   return detail && !detail.startsWith("Cannot ")
