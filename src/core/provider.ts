@@ -1,4 +1,5 @@
 /** What services sell comes from providers; the ground floor names only what they must be able to do. */
+import type { FileService } from "../fs/file.ts";
 import type { AgentId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 
@@ -40,4 +41,34 @@ export interface SigningService {
   importKey(agent: AgentId, ncryptsec: string, passphrase: string): Promise<string>;
   /** NIP-19 `npub1…` of a public key. */
   npub(pubkey: string): string;
+}
+
+/** A directory of the host in an agent's namespace. */
+export interface DirectoryMount {
+  readonly type: "dir";
+  /** The host's path: absolute, and real once it was checked. Only operators are told it. */
+  readonly path: string;
+  readonly access: "read_only" | "read_write" | "disabled";
+  /** Names that are not there, at any depth, `*` for any characters (`.env*`); the provider's own list if absent. */
+  readonly hidden?: readonly string[];
+}
+
+/** Gives directories of the world outside, and nothing around them. */
+export interface DirectoryProvider {
+  /**
+   * Whether this can be mounted. Answers the mount as it is to be kept, with the directory's real path. Rejects with
+   * `permission_denied`, which says what it would need, `not_found`, `not_directory` or `invalid_request`.
+   */
+  check(mount: DirectoryMount): Promise<DirectoryMount>;
+  /** A mount that was checked. Nothing is begun before its files are used. Who has mounted the same may share what is behind it. */
+  open(mount: DirectoryMount): OpenDirectory;
+}
+
+export interface OpenDirectory {
+  /** What is written counts at close. It is no part of a tick's commit: it cannot be rolled back. */
+  readonly files: FileService;
+  /** Handles that are open, those of all who share it. */
+  readonly handles: number;
+  /** Open handles are lost, and what they did not commit is discarded. */
+  close(): Promise<void>;
 }

@@ -1,0 +1,282 @@
+/**
+ * Changes of the disk, each in one go: nothing else of this service happens between its first check and its last. What
+ * another program does meanwhile is found out, and told as a conflict.
+ *
+ * Deno can only name what is to be changed by a path. A file's bytes are written through what has been opened and proven
+ * to be inside. For the names themselves (make, rename, remove) the last look at the directories and the host's own are
+ * microseconds apart. Who may rename in the mounted directory, and meets that moment with a link to the outside, could
+ * have an empty file or directory made there; for a rename, whose source is only inside, it has to be the moment between
+ * the two look-ups of one call. Where nobody else can rename in it, nothing of the kind can be.
+ */
+import fs from "node:fs";
+import { mustMatch, refusal } from "../../fs/tree.ts";
+import {
+  type Disk,
+  isSame,
+  isUnchanged,
+  moving,
+  type Names,
+  type Passed,
+  versionOf,
+} from "./disk.ts";
+import {
+  type HeldFile,
+  holdFile,
+  makeFile,
+  readChunk,
+  removeBin,
+  removeQuietly,
+  writeChunk,
+} from "./held_file.ts";
+import { hosted } from "./host_error.ts";
+import type { Issued } from "./issued.ts";
+import { type Found, ownName, type Place, type Places } from "./place.ts";
+
+/** A file's or directory's permissions where it takes over from none; the process's mask takes its part off. */
+const FILE_PERMISSIONS = 0o666;
+const PERMISSIONS = 0o777;
+
+/** The name under which a file is to be changed. */
+export interface Goal {
+  readonly place: Place;
+  /** What stands there now; undefined if nothing does. */
+  readonly info: Deno.FileInfo | undefined;
+  /** Directories that have to be made first, outermost first. */
+  readonly missing: readonly Names[];
+}
+
+/** Where data waits to take a file's place. */
+export interface Draft {
+  readonly held: HeldFile;
+  /** Undefined once it has the goal's name: that one is not ours to remove. */
+  names: Names | undefined;
+}
+
+export interface Changes {
+  /** What a path names right now. @throws FileError `not_found` for a hidden name, `not_directory`, `is_directory` */
+  goal(called: Names): Goal;
+  /** An empty file beside the goal, or in the nearest directory there is. */
+  draft(goal: Goal): Draft;
+  drop(draft: Draft): void;
+  /** The draft becomes the file. */
+  replace(called: Names, draft: Draft, match: string | undefined): void;
+  /** Data goes into a file that is there, from `offset` on or, without one, to its end. The file stays the same one. */
+  splice(
+    called: Names,
+    data: Iterable<Uint8Array>,
+    offset: number | undefined,
+    match: string | undefined,
+  ): void;
+  /** Removes the entry: a file, a link (never what it leads to), or an empty directory. */
+  remove(called: Names, match: string | undefined): void;
+}
+
+export interface ChangeDeps {
+  readonly disk: Disk;
+  readonly places: Places;
+  readonly issued: Issued;
+  /** Told after each change. */
+  told(names: Names, type: "created" | "modified" | "deleted", version: string | undefined): void;
+}
+
+export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes {
+  function goal(called: Names): Goal {
+    disk.mustStand();
+    let place = places.top;
+    const missing: Names[] = [];
+    for (const [i, name] of called.entries()) {
+      const found = places.step(place, name);
+      if (found.kind === "barred") throw refusal("not_found", "no file of that name can be here");
+      place = found.place;
+      if (i === called.length - 1) return { place, info: fileOf(found), missing };
+      if (found.kind === "file") throw refusal("not_directory", "a file has nothing below it");
+      if (found.kind === "free") missing.push(place.real);
+    }
+    throw refusal("is_directory", "a directory has no bytes of its own");
+  }
+
+  function draft({ place, info, missing }: Goal): Draft {
+    const parent = missing[0]?.slice(0, -1) ?? place.real.slice(0, -1);
+    const names = [...parent, ownName("tmp")];
+    const permissions = info ? (info.mode ?? FILE_PERMISSIONS) & PERMISSIONS : FILE_PERMISSIONS;
+    return { held: makeFile(disk, names, permissions), names };
+  }
+
+  function drop({ held, names }: Draft): void {
+    fs.closeSync(held.fd);
+    if (names) removeQuietly(disk, names);
+  }
+
+  function replace(called: Names, from: Draft, match: string | undefined): void {
+    const { place, info, missing } = goal(called);
+    mustMatch(match, info && versionOf(info));
+    const passed = makeDirectories(place.real.slice(0, -1), missing);
+    moveNear(place.real, from, passed);
+    if (info) {
+      takeOver(from.held.fd, info);
+      // A loss of power must leave the old content or the new.
+      hosted(() => fs.fsyncSync(from.held.fd));
+      issued.keep(versionOf(info));
+    }
+    move(from, place.real, undefined, passed);
+    told(place.real, info ? "modified" : "created", issued.give(from.held.fd));
+    fs.closeSync(from.held.fd);
+  }
+
+  /** Into the goal's own directory: the draft was made higher up if that one was not there yet. */
+  function moveNear(real: Names, from: Draft, passed: readonly Passed[]): void {
+    if (from.names?.length === real.length) return;
+    const near = [...real.slice(0, -1), ownName("tmp")];
+    move(from, near, near, passed);
+  }
+
+  function move(
+    from: Draft,
+    to: Names,
+    names: Names | undefined,
+    passed: readonly Passed[],
+  ): void {
+    mustBeUnchanged(passed);
+    hosted(() => fs.renameSync(disk.path(from.names!), disk.path(to)));
+    from.names = names;
+    landed(to, from.held, passed);
+  }
+
+  /** @throws FileError `conflict` unless what we hold stands under that name */
+  function landed(names: Names, { info }: HeldFile, passed: readonly Passed[]): void {
+    const now = disk.look(names);
+    mustBeUnchanged(passed);
+    if (!now || !isSame(now, info)) throw moving();
+    disk.mustStand();
+  }
+
+  function makeDirectories(parent: Names, missing: readonly Names[]): readonly Passed[] {
+    for (const names of missing) {
+      mustBeUnchanged(disk.pass(names.slice(0, -1)));
+      hosted(() => fs.mkdirSync(disk.path(names)));
+    }
+    return disk.pass(parent);
+  }
+
+  function splice(
+    called: Names,
+    data: Iterable<Uint8Array>,
+    offset: number | undefined,
+    match: string | undefined,
+  ): void {
+    const { place, info } = goal(called);
+    mustMatch(match, info && versionOf(info));
+    const file = holdFile(disk, place.real, "write");
+    try {
+      if (file.info.nlink > 1) {
+        throw refusal(
+          "conflict",
+          "the file has another name, which may be outside, and its bytes are that one's too; write it whole",
+        );
+      }
+      let at = offset ?? file.info.size;
+      mustBegin(at, file.info.size);
+      for (const chunk of data) {
+        writeChunk(file.fd, chunk, at);
+        at += chunk.length;
+      }
+      told(place.real, "modified", issued.give(file.fd, info && versionOf(info)));
+    } finally {
+      fs.closeSync(file.fd);
+    }
+  }
+
+  function remove(called: Names, match: string | undefined): void {
+    disk.mustStand();
+    const found = entryOf(called);
+    mustMatch(match, versionOf(found.info));
+    const { entry, real } = found.place;
+    const isLink = entry.join("/") !== real.join("/");
+    const passed = disk.pass(entry.slice(0, -1));
+    mustBeUnchanged(passed);
+    if (found.kind === "directory" && !isLink) hosted(() => fs.rmdirSync(disk.path(entry)));
+    else if (passed.length === 0) hosted(() => fs.unlinkSync(disk.path(entry)));
+    else unlink(entry, passed);
+    if (isLink) return told(entry, "deleted", undefined);
+    issued.keep(versionOf(found.info));
+    if (found.kind === "file") told(real, "deleted", undefined);
+  }
+
+  function entryOf(called: Names): Found & { kind: "file" | "directory" } {
+    let found: Found = { kind: "barred" };
+    let place = places.top;
+    for (const name of called) {
+      found = places.step(place, name);
+      if (found.kind !== "file" && found.kind !== "directory") throw refusal("not_found");
+      place = found.place;
+    }
+    if (found.kind !== "file" && found.kind !== "directory") throw refusal("not_found");
+    return found;
+  }
+
+  /**
+   * By way of a directory that is here and nowhere else: were another in the place of the parent, the file would not come
+   * into it, and what is not in it is not removed.
+   */
+  function unlink(entry: Names, passed: readonly Passed[]): void {
+    const before = disk.look(entry);
+    if (!before) throw refusal("not_found");
+    const bin = [...entry.slice(0, -1), ownName("d")];
+    const binned = [...bin, "x"];
+    hosted(() => fs.mkdirSync(disk.path(bin)));
+    try {
+      mustBeUnchanged(passed);
+      hosted(() => fs.renameSync(disk.path(entry), disk.path(binned)));
+      const now = disk.look(binned);
+      mustBeUnchanged(passed);
+      if (!now || !isSame(now, before)) throw moving();
+      hosted(() => fs.unlinkSync(disk.path(binned)));
+    } finally {
+      removeBin(disk, bin);
+    }
+  }
+
+  return { goal, draft, drop, replace, splice, remove };
+}
+
+function fileOf(found: Found): Deno.FileInfo | undefined {
+  if (found.kind === "directory") {
+    throw refusal("is_directory", "a directory has no bytes of its own");
+  }
+  return found.kind === "file" ? found.info : undefined;
+}
+
+/** @throws FileError `range_not_satisfiable` for a part that would leave a hole */
+export function mustBegin(offset: number | undefined, size: number): void {
+  if (offset === undefined || offset <= size) return;
+  throw refusal("range_not_satisfiable", "a part begins within the file or at its end", {
+    offset,
+    size,
+  });
+}
+
+function mustBeUnchanged(passed: readonly Passed[]): void {
+  if (!passed.every(isUnchanged)) throw moving();
+}
+
+/** The draft looks as the file did. Who may not give it the same owner leaves it as it is. */
+function takeOver(fd: number, { mode, uid, gid }: Deno.FileInfo): void {
+  if (mode !== null) hosted(() => fs.fchmodSync(fd, mode & PERMISSIONS));
+  const own = fs.fstatSync(fd);
+  if (uid === null || gid === null || (own.uid === uid && own.gid === gid)) return;
+  try {
+    fs.fchownSync(fd, uid, gid);
+  } catch {
+    // Only the superuser gives files away.
+  }
+}
+
+/** All of a draft. */
+export function* chunksOfDraft({ held }: Draft): Generator<Uint8Array> {
+  for (let at = 0;;) {
+    const chunk = readChunk(held.fd, at);
+    if (!chunk) return;
+    yield chunk;
+    at += chunk.length;
+  }
+}

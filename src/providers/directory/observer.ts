@@ -1,0 +1,277 @@
+/**
+ * What happens to one file, or to the files below one directory: our own changes as they are made, those of others as the
+ * host tells of them. Only what is there, or was known to be, is told, so that nothing is learnt of what is elsewhere. Links
+ * are not followed.
+ */
+import { feed } from "../../fs/feed.ts";
+import { segmentFault } from "../../fs/path.ts";
+import { refusal, type WatchEvent } from "../../fs/tree.ts";
+import { type Disk, isUnchanged, type Names, versionOf } from "./disk.ts";
+import { hosted, refused } from "./host_error.ts";
+import type { Places } from "./place.ts";
+
+/** Directories below a watched one, and the files in them. Who has more watches a part of it. */
+const MAX_DIRECTORIES = 20_000;
+const MAX_FILES = 200_000;
+/** What comes within one stroke is looked at once: a program that saves a file changes it several times. */
+const SETTLE_MS = 30;
+/** The host's watchers of one path, before they become one again: directories that are new need a new one. */
+const MAX_WATCHERS = 4;
+/** Of a file that is there, and of which nothing was told yet. */
+const UNTOLD = "";
+
+export interface Observer {
+  listen(signal: AbortSignal): AsyncIterableIterator<WatchEvent>;
+  told(names: Names, type: "created" | "modified" | "deleted", version: string | undefined): void;
+  close(): void;
+}
+
+/**
+ * `left` is called when nobody listens any more, and it is closed then.
+ * @throws FileError `too_large` for a directory with too much below it, `quota_exceeded` when the host gives no more watchers
+ */
+export function observer(
+  disk: Disk,
+  places: Places,
+  scope: Names,
+  dir: boolean,
+  left: () => void,
+): Observer {
+  const events = feed();
+  /** Files by their path below the mounted directory, with the version that was last told. */
+  const files = new Map<string, string>();
+  /** Directories whose files are known, and when each was last changed before it was read. */
+  const directories = new Map<string, number>();
+  /** Host paths that were heard of, and whether what stands there may be another thing than before. */
+  const heard = new Map<string, boolean>();
+  let watchers: Deno.FsWatcher[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let lost = false;
+  let closed = false;
+
+  function isWithin(names: Names): boolean {
+    const fits = dir ? names.length > scope.length : names.length === scope.length;
+    return fits && scope.every((name, i) => names[i] === name) && !places.isHidden(names) &&
+      names.every((name) => segmentFault(name) === undefined);
+  }
+
+  function tell(key: string, type: string, version?: string): void {
+    const name = dir ? { name: key.split("/").slice(scope.length).join("/") } : {};
+    events.tell({ type, ...name, ...(version ? { version } : {}) });
+  }
+
+  /** What stands there, if no directory on the way is a link. */
+  function look(names: Names): Deno.FileInfo | undefined {
+    try {
+      const passed = disk.pass(names.slice(0, -1));
+      const info = disk.look(names);
+      return passed.every(isUnchanged) ? info : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Holds what stands there against what was told of it. */
+  function compare(names: Names, renewed = false): void {
+    const key = names.join("/");
+    const info = look(names);
+    if (info?.isFile && isWithin(names)) found(key, versionOf(info));
+    else if (!info?.isDirectory || !dir) gone(key);
+    else if (renewed || !directories.has(key)) renew(names, key);
+  }
+
+  /** A directory that is new: nobody watches it yet, whatever stood there before. */
+  function renew(names: Names, key: string): void {
+    for (const known of below(directories, key)) directories.delete(known);
+    learn([names], (child) => compare(child));
+    for (const file of below(files, key)) compare(file.split("/"));
+  }
+
+  function found(key: string, version: string): void {
+    const before = files.get(key);
+    if (before === version) return;
+    files.set(key, version);
+    tell(key, before === undefined ? "created" : "modified", version);
+  }
+
+  /** A file, or a directory with all that was known in it. */
+  function gone(key: string): void {
+    if (files.delete(key)) tell(key, "deleted");
+    if (!directories.has(key)) return;
+    for (const known of below(directories, key)) directories.delete(known);
+    for (const file of below(files, key)) {
+      files.delete(file);
+      tell(file, "deleted");
+    }
+  }
+
+  /** Takes directories in, with all below them; `meet` gets every file that is not known yet. */
+  function learn(tops: readonly Names[], meet: (names: Names) => void): void {
+    const fresh: Names[] = [];
+    for (let todo = [...tops], names = todo.pop(); names; names = todo.pop()) {
+      const info = look(names);
+      if (!info?.isDirectory || directories.has(names.join("/"))) continue;
+      mustFit();
+      directories.set(names.join("/"), timeOf(info));
+      fresh.push(names);
+      todo.push(...read(names, meet));
+    }
+    watch(fresh);
+    // Between the look and the watcher something may have come.
+    for (const names of fresh) {
+      const info = look(names);
+      if (info?.isDirectory && timeOf(info) !== directories.get(names.join("/"))) {
+        learn(read(names, meet), meet);
+      }
+    }
+  }
+
+  /** The directories in a directory. */
+  function read(names: Names, meet: (names: Names) => void): Names[] {
+    const below: Names[] = [];
+    for (const { name, isFile, isDirectory } of namesIn(names)) {
+      const child = [...names, name];
+      if (!isWithin(child)) continue;
+      if (isDirectory) below.push(child);
+      else if (isFile && !files.has(child.join("/"))) meet(child);
+    }
+    return below;
+  }
+
+  function namesIn(names: Names): Deno.DirEntry[] {
+    try {
+      return [...Deno.readDirSync(disk.path(names))];
+    } catch {
+      // It has gone, or may not be read: nothing in it is known.
+      return [];
+    }
+  }
+
+  function mustFit(): void {
+    if (directories.size < MAX_DIRECTORIES && files.size < MAX_FILES) return;
+    throw refusal(
+      "too_large",
+      `at most ${MAX_DIRECTORIES} directories and ${MAX_FILES} files are watched; watch a part`,
+      { limit: MAX_FILES },
+    );
+  }
+
+  function watch(fresh: readonly Names[]): void {
+    if (fresh.length === 0 || closed) return;
+    const old = watchers.length >= MAX_WATCHERS ? watchers : [];
+    const all = old.length === 0
+      ? fresh
+      : [...directories.keys()].map((key) => key === "" ? [] : key.split("/"));
+    const watcher = hosted(() => watchPaths([...all.map(disk.path), ...above()]));
+    watchers = [...watchers.filter((one) => !old.includes(one)), watcher];
+    for (const one of old) one.close();
+    hear(watcher);
+  }
+
+  /** The directory above tells when the watched one goes and comes again. */
+  function above(): string[] {
+    return scope.length === 0 ? [] : [disk.path(scope.slice(0, -1))];
+  }
+
+  async function hear(watcher: Deno.FsWatcher): Promise<void> {
+    for await (const { kind, paths, flag } of watcher) {
+      if (kind === "access") continue;
+      if (flag === "rescan") lost = true;
+      const renews = kind !== "modify";
+      for (const path of paths) heard.set(path, renews || heard.get(path) === true);
+      if (heard.size > MAX_DIRECTORIES) lost = true;
+      timer ??= setTimeout(settle, SETTLE_MS);
+    }
+  }
+
+  function settle(): void {
+    timer = undefined;
+    const paths = [...heard];
+    heard.clear();
+    try {
+      if (lost) compareAll();
+      else for (const [path, renewed] of paths) compareHeard(path, renewed);
+    } catch {
+      // More than can be watched has come: who watches is told that not all is told any more.
+      events.tell({ type: "gap" });
+    }
+    lost = false;
+  }
+
+  function compareHeard(path: string, renewed: boolean): void {
+    const names = disk.names(path);
+    if (names && (isWithin(names) || names.join("/") === scope.join("/"))) {
+      compare(names, renewed);
+    }
+  }
+
+  /** The host has lost events. */
+  function compareAll(): void {
+    if (dir) compare(scope, true);
+    else compare(scope);
+  }
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    clearTimeout(timer);
+    for (const watcher of watchers) watcher.close();
+    left();
+  }
+
+  try {
+    if (dir) learn([scope], (names) => files.set(names.join("/"), UNTOLD));
+    else {
+      watch([scope.slice(0, -1)]);
+      const info = look(scope);
+      if (info?.isFile) files.set(scope.join("/"), versionOf(info));
+    }
+  } catch (error) {
+    close();
+    throw refused(error);
+  }
+
+  return {
+    close,
+    listen(signal) {
+      const listening = events.listen(signal);
+      const end = () => {
+        signal.removeEventListener("abort", end);
+        if (events.listeners === 0) close();
+      };
+      // The feed listens to the signal too, and has been told before.
+      if (signal.aborted) end();
+      else signal.addEventListener("abort", end);
+      return listening;
+    },
+    told(names, type, version) {
+      if (!isWithin(names)) return;
+      const key = names.join("/");
+      if (type === "deleted") return gone(key);
+      files.set(key, version ?? UNTOLD);
+      tell(key, type, version);
+    },
+  };
+}
+
+/** The keys of a directory and of what is below it. */
+function below(map: ReadonlyMap<string, unknown>, key: string): string[] {
+  const prefix = key === "" ? "" : `${key}/`;
+  return [...map.keys()].filter((known) => known === key || known.startsWith(prefix));
+}
+
+function timeOf({ mtime }: Deno.FileInfo): number {
+  return mtime?.getTime() ?? 0;
+}
+
+/** Each directory for itself: a watcher of all below would follow links, out of the directory and over the whole host. */
+function watchPaths(paths: readonly string[]): Deno.FsWatcher {
+  try {
+    return Deno.watchFs([...new Set(paths)], { recursive: false });
+  } catch (error) {
+    if (["ENOSPC", "EMFILE"].includes((error as { code?: string }).code ?? "")) {
+      throw refusal("quota_exceeded", "the host watches no more directories for this user");
+    }
+    throw error;
+  }
+}
