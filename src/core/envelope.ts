@@ -81,15 +81,22 @@ const payloadSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const inputSchema = z.strictObject({
-  id: parsed(foreignEnvelopeId).optional(),
-  timestamp: z.unknown().optional(),
-  source: z.unknown().optional(),
-  payload: z.unknown(),
+/** An envelope as a sender writes it. */
+export const envelopeSchema = z.strictObject({
+  id: parsed(foreignEnvelopeId).optional().meta({
+    description: "1 to 128 of `A-Za-z0-9._:-`. Sent twice under one id, it takes effect once.",
+  }),
+  timestamp: z.unknown().optional().meta({ description: "The runtime's to say; not taken." }),
+  source: z.unknown().optional().meta({ description: "The runtime's to say; not taken." }),
+  payload: z.unknown().meta({
+    description: "Text, JSON, or an object of a known `kind`: text, json or binary.",
+  }),
   metadata: z.strictObject({
     trace_id: z.string().min(1).max(128).optional(),
-    parent_id: parsed(envelopeId).optional(),
-    expires_at: parsed(timestamp).optional(),
+    parent_id: parsed(envelopeId).optional().meta({ description: "What this one answers." }),
+    expires_at: parsed(timestamp).optional().meta({
+      description: "ISO 8601 or milliseconds since 1970; past it, it is not ticked.",
+    }),
     extra: z.record(z.string(), json).optional(),
   }).optional(),
 });
@@ -100,7 +107,7 @@ const inputSchema = z.strictObject({
  * @throws FileError `invalid_request`
  */
 export function parseEnvelope(value: unknown): EnvelopeInput {
-  const result = inputSchema.safeParse(value);
+  const result = envelopeSchema.safeParse(value);
   if (!result.success) throw refused("envelope", result.error);
   const { id, payload, metadata } = result.data;
   return {

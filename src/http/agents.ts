@@ -1,106 +1,177 @@
-/** /agents: made, listed, looked at and deleted; below one of them its files, and short names for a few. */
+/** /agents: made, listed, looked at, changed and deleted; below one of them its files, and short names for a few. */
 import { z } from "zod";
-import type { LifecycleState } from "../core/agent.ts";
 import { ACCESSES, concerns } from "../core/access.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { limitsSchema } from "../core/limits.ts";
 import type { AgentChange, AgentInfo, CreateRequest, Runtime } from "../core/runtime.ts";
 import type { Backend } from "../core/backend.ts";
+import { tracedFiles } from "../core/traced.ts";
+import type { Tracer } from "../core/tracer.ts";
 import { CONTROL_WORDS, type ControlWord } from "../core/view.ts";
 import { FileError } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
-import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
-import { serveFile } from "./files.ts";
+import { fileRoute } from "./files.ts";
 import { invalid, readJson } from "./form.ts";
+import { AFTER_NAME, AFTER_SEQ, LIMIT, paramIn, STATE, TAIL } from "./params.ts";
 import { demand } from "./rights.ts";
-import { call, send } from "./send.ts";
-import { fileOf, numberIn, type Query } from "./target.ts";
+import { jsonAnswer, jsonBody, NO_CONTENT, type Operation, type Route } from "./route.ts";
+import { AGENT_DETAILS, AGENT_MADE, AGENT_PAGE, named, TICK_RESULT } from "./schemas.ts";
+import { call, sendOperation } from "./send.ts";
 import { json, jsonBytes, noContent, type Visit } from "./visit.ts";
-import { TRACE, watch } from "./watch.ts";
+import { EVENTS, LAST_EVENT_ID, TRACE, watch } from "./watch.ts";
 
 /** Agents on one page, and the most that a page can have. */
 const PAGE = 100;
 const MAX_PAGE = 1_000;
 const CTL = "/ctl";
-const STATES: readonly LifecycleState[] = [
-  "creating",
-  "active",
-  "dormant",
-  "paused",
-  "failed",
-  "terminated",
-];
-
-export interface Agents {
-  /** Everything at and below `/agents`. @throws FileError */
-  serve(visit: Visit): Promise<Response>;
+/** What the routes of agents are made of. */
+export interface AgentsDeps {
+  readonly runtime: Runtime;
+  readonly timer: Backend["timer"];
+  readonly watchers: Watchers;
+  readonly tracer?: Tracer | undefined;
 }
 
-export function createAgents(
-  runtime: Runtime,
-  timer: Backend["timer"],
-  watchers: Watchers,
-): Agents {
-  return {
-    async serve(visit) {
-      const { request: { method }, target: { names, dir, path } } = visit;
-      if (names.length === 1) {
-        if (method === "GET" || method === "HEAD") return await list(runtime, visit);
-        if (method === "POST") return await create(runtime, visit);
-        return wrongMethod(method, ["GET", "HEAD", "POST"], path);
-      }
-      const id = agentId(names[1]);
-      if (names.length === 2 && !dir) {
-        if (method === "GET" || method === "HEAD") return await info(runtime, id, visit);
-        if (method === "DELETE") {
-          demand(visit.principal, "delete an agent", path);
-          await runtime.delete(id);
-          return noContent();
-        }
-        if (method === "PATCH") return await configure(runtime, id, visit);
-        return wrongMethod(method, ["GET", "HEAD", "PATCH", "DELETE"], path);
-      }
-      demand(visit.principal, "use files", path);
-      const short = names.length === 3 ? SHORT[names[2]!] : undefined;
-      if (short && method !== short.method) return wrongMethod(method, [short.method], path);
-      const files = await runtime.files(id, visit.principal);
-      if (short) return await short.serve({ runtime, timer, watchers, files, id, visit });
-      return await serveFile(files, fileOf(visit.target, 2), visit, watchers);
+export function agentRoutes(deps: AgentsDeps): Route[] {
+  const { runtime, timer, watchers } = deps;
+  const files = (visit: Visit) => filesOf(deps, visit);
+  return [
+    {
+      at: "/agents",
+      also: "/agents/",
+      tag: "Agents",
+      methods: {
+        GET: {
+          id: "listAgents",
+          about: "Lists agents, in order of id",
+          needs: "list agents",
+          query: [STATE, LIMIT, AFTER_NAME],
+          answers: { 200: jsonAnswer("A page of them.", AGENT_PAGE) },
+          serve: (visit) => list(runtime, visit),
+        },
+        POST: {
+          id: "createAgent",
+          about: "Makes an agent",
+          more: "Code, limits and mounts are the operator's to give.",
+          needs: "create an agent",
+          body: jsonBody("What it is to be.", CREATE_AGENT),
+          answers: {
+            201: {
+              ...jsonAnswer("It is there.", AGENT_MADE),
+              headers: { location: "Where it is." },
+            },
+            200: {
+              ...jsonAnswer("It was there, made by the same request.", AGENT_MADE),
+              headers: { location: "Where it is." },
+            },
+          },
+          refusals: ["already_exists", "agent_error", "not_found"],
+          serve: (visit) => create(runtime, visit),
+        },
+      },
     },
+    {
+      at: "/agents/{id}",
+      tag: "Agents",
+      methods: {
+        GET: {
+          id: "getAgent",
+          about: "Tells of an agent, with what its operator has decided",
+          needs: "list agents",
+          answers: { 200: jsonAnswer("The agent.", AGENT_DETAILS) },
+          refusals: ["not_found"],
+          serve: (visit) => info(runtime, idOf(visit), visit),
+        },
+        PATCH: {
+          id: "configureAgent",
+          about: "Changes what the operator decides: name, config, limits, mounts",
+          more: "What is left out stays as it is. One commit, which the trajectory tells of.",
+          needs: "configure an agent",
+          body: jsonBody("What changes.", CHANGE_AGENT),
+          answers: { 200: jsonAnswer("The agent as it now is.", AGENT_DETAILS) },
+          refusals: ["not_found", "too_large"],
+          serve: (visit) => configure(runtime, idOf(visit), visit),
+        },
+        DELETE: {
+          id: "deleteAgent",
+          about: "Ends an agent and removes all that it has",
+          needs: "delete an agent",
+          answers: { 204: NO_CONTENT },
+          refusals: ["not_found"],
+          async serve(visit) {
+            await runtime.delete(idOf(visit));
+            return noContent();
+          },
+        },
+      },
+    },
+    {
+      at: "/agents/{id}/send",
+      tag: "Messages",
+      methods: { POST: sendOperation(deps, files) },
+    },
+    {
+      at: "/agents/{id}/stream",
+      tag: "Messages",
+      methods: {
+        GET: {
+          id: "streamAgent",
+          about: "The agent's trace as it goes on",
+          needs: "use files",
+          query: [AFTER_SEQ, TAIL],
+          headers: { "last-event-id": LAST_EVENT_ID },
+          answers: { 200: EVENTS },
+          refusals: ["not_found", "rate_limited"],
+          isEndless: true,
+          serve: async (visit) => await watch(await files(visit), TRACE, visit, watchers),
+        },
+      },
+    },
+    ...CONTROL_WORDS.map((word): Route => ({
+      at: `/agents/{id}/${word}`,
+      tag: "Messages",
+      methods: { POST: controlOperation(word, files) },
+    })),
+    fileRoute(files, watchers),
+  ];
+}
+
+/** The agent that a path names. @throws FileError `invalid_request` */
+function idOf({ target: { names } }: Visit): AgentId {
+  return agentId(names[1]);
+}
+
+/** The agent's files as the caller may use them; where somebody traces, their calls are a part of the request. */
+async function filesOf({ runtime, tracer }: AgentsDeps, visit: Visit): Promise<FileService> {
+  const id = idOf(visit);
+  const files = await runtime.files(id, visit.principal);
+  return tracer ? tracedFiles(files, id, tracer, () => visit.trace) : files;
+}
+
+const CONTROLS: Readonly<Record<ControlWord, string>> = {
+  tick: "Ticks the agent now, ahead of what waits",
+  hibernate: "Lets the agent sleep until something comes",
+  wake: "Wakes the agent",
+  pause: "Lets the agent take messages and tick none",
+  resume: "Lets a paused or failed agent tick again",
+};
+
+function controlOperation(
+  word: ControlWord,
+  files: (visit: Visit) => Promise<FileService>,
+): Operation {
+  return {
+    id: `${word}Agent`,
+    about: CONTROLS[word],
+    needs: "use files",
+    answers: word === "tick"
+      ? { 200: jsonAnswer("How its first try went.", TICK_RESULT) }
+      : { 204: NO_CONTENT },
+    refusals: ["not_found", "not_ready"],
+    serve: async (visit) => await control(await files(visit), word, visit),
   };
 }
-
-interface Short {
-  readonly method: string;
-  serve(on: {
-    readonly runtime: Runtime;
-    readonly timer: Backend["timer"];
-    readonly watchers: Watchers;
-    readonly files: FileService;
-    readonly id: string;
-    readonly visit: Visit;
-  }): Promise<Response>;
-}
-
-/** Short names for file operations; nothing can be mounted on them. */
-const SHORT: Readonly<Record<string, Short>> = Object.assign(
-  Object.create(null),
-  {
-    send: {
-      method: "POST",
-      serve: ({ runtime, timer, files, id, visit }) => send(runtime, timer, files, id, visit),
-    },
-    stream: {
-      method: "GET",
-      serve: ({ files, visit, watchers }) => watch(files, TRACE, visit, watchers),
-    },
-    ...Object.fromEntries(CONTROL_WORDS.map((word): [string, Short] => [word, {
-      method: "POST",
-      serve: ({ files, visit }) => control(files, word, visit),
-    }])),
-  } satisfies Record<string, Short>,
-);
 
 /** A word written to `/ctl`; `tick` is called, for its result. */
 async function control(files: FileService, word: ControlWord, visit: Visit): Promise<Response> {
@@ -119,16 +190,16 @@ async function list(
   runtime: Runtime,
   { target: { query, path }, principal }: Visit,
 ): Promise<Response> {
-  demand(principal, "list agents", path);
-  const limit = numberIn(query, "limit") ?? PAGE;
+  const limit = paramIn(query, LIMIT) ?? PAGE;
   if (limit < 1) throw invalid(path, `limit is from 1 to ${MAX_PAGE}`);
   const agentsOf = principal.grant?.agents ?? "*";
+  const state = paramIn(query, STATE);
   const page = {
-    ...stateIn(query, path),
+    ...(state === undefined ? {} : { state }),
     ...(agentsOf === "*" ? {} : { among: agentsOf }),
     limit: Math.min(limit, MAX_PAGE),
   };
-  const after = query?.get("after");
+  const after = paramIn(query, AFTER_NAME);
   const agents = await runtime.list({ ...page, ...(after ? { after } : {}) });
   const last = agents.at(-1)?.id;
   const isFull = last !== undefined && agents.length >= page.limit;
@@ -136,39 +207,35 @@ async function list(
   return json({ agents, ...(more ? { next: last } : {}) });
 }
 
-function stateIn(query: Query | undefined, path: string): { state?: LifecycleState } {
-  const state = query?.get("state");
-  if (state === undefined) return {};
-  const known = STATES.find((known) => known === state);
-  if (!known) throw invalid(path, `state is one of ${STATES.join(", ")}`);
-  return { state: known };
-}
-
 async function info(runtime: Runtime, id: AgentId, visit: Visit): Promise<Response> {
   const { principal, target: { path } } = visit;
-  demand(principal, "list agents", path);
   if (!concerns(principal, id)) throw otherAgents(path);
   return json(await runtime.info(id));
 }
 
-const createBody = z.strictObject({
-  id: z.string(),
-  name: z.string(),
-  agent: z.union([
-    z.string(),
-    z.strictObject({ code: z.string(), digest: z.string().optional() }),
-  ]),
-  config: z.json(),
-  goals: z.array(z.string()),
-  mounts: z.record(z.string(), z.enum(ACCESSES)),
-  limits: limitsSchema,
-}).partial().required({ agent: true });
+const CREATE_AGENT = named(
+  "CreateAgent",
+  z.strictObject({
+    id: z.string().meta({ description: "Absent: one is found." }),
+    name: z.string().meta({ description: "A name for people." }),
+    agent: z.union([
+      z.string().meta({ description: "A built-in agent's name." }),
+      z.strictObject({
+        code: z.string().meta({ description: "A bundled module's source." }),
+        digest: z.string().optional().meta({ description: "Its SHA-256, to be sure of it." }),
+      }),
+    ]),
+    config: z.json().meta({ description: "What the agent reads as `ctx.agent.config`." }),
+    goals: z.array(z.string()),
+    mounts: z.record(z.string(), z.enum(ACCESSES)).meta({ description: "Access by path." }),
+    limits: limitsSchema,
+  }).partial().required({ agent: true }),
+);
 
 /** `201 { id, pubkey, npub, status, urls, info }`; `200` when it is there already, made by the same request. */
 async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   const { request, principal, target: { path } } = visit;
-  demand(principal, "create an agent", path);
-  const body = await readJson(request, path, createBody);
+  const body = await readJson(request, path, CREATE_AGENT.schema);
   if (typeof body.agent !== "string") demand(principal, "deploy code", path);
   if (body.limits || body.mounts) demand(principal, "set limits, mounts or budgets", path);
   const id = body.id === undefined ? {} : { id: agentId(body.id) };
@@ -178,19 +245,22 @@ async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   });
 }
 
-const changeBody = z.strictObject({
-  name: z.string(),
-  config: z.json(),
-  limits: limitsSchema,
-  /** Null: no longer mounted. */
-  mounts: z.record(z.string(), z.enum(ACCESSES).nullable()),
-}).partial();
+const CHANGE_AGENT = named(
+  "ChangeAgent",
+  z.strictObject({
+    name: z.string(),
+    config: z.json(),
+    limits: limitsSchema,
+    mounts: z.record(z.string(), z.enum(ACCESSES).nullable()).meta({
+      description: "Access by path; null: no longer mounted.",
+    }),
+  }).partial(),
+);
 
 /** Changes what the operator decides, and answers the agent as it then is. */
 async function configure(runtime: Runtime, id: AgentId, visit: Visit): Promise<Response> {
   const { request, principal, target: { path } } = visit;
-  demand(principal, "configure an agent", path);
-  const change = await readJson(request, path, changeBody);
+  const change = await readJson(request, path, CHANGE_AGENT.schema);
   return json(await runtime.configure(id, change as AgentChange, principal.name));
 }
 

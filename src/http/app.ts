@@ -2,17 +2,21 @@
 import { type Context, Hono } from "hono";
 import type { Backend } from "../core/backend.ts";
 import type { Principal, Runtime } from "../core/runtime.ts";
+import { parseTraceparent, type Span, type Tracer } from "../core/tracer.ts";
 import { codeOf, FileError } from "../fs/error.ts";
-import { createAgents } from "./agents.ts";
+import { agentRoutes } from "./agents.ts";
 import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
-import { backUp, type DatabaseCopy } from "./backup.ts";
+import { backupRoute, type DatabaseCopy } from "./backup.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { demand } from "./rights.ts";
-import { rawPath, targetOf } from "./target.ts";
-import { serveTokens } from "./tokens.ts";
-import { exportAgent, importAgent } from "./transfer.ts";
-import { json, noContent, type Visit } from "./visit.ts";
+import { methodsOf, operationOf, patternOf, type Route } from "./route.ts";
+import { runtimeRoutes } from "./runtime.ts";
+import { plainPath, rawPath, targetOf } from "./target.ts";
+import { tokenRoutes } from "./tokens.ts";
+import { transferRoutes } from "./transfer.ts";
+import type { Visit } from "./visit.ts";
 
 export type { AuthOptions, Peer } from "./auth.ts";
 
@@ -27,6 +31,10 @@ export interface AppOptions {
   readonly backup?: () => Promise<DatabaseCopy>;
   /** Told of errors whose details a caller does not get. */
   readonly report?: (error: unknown) => void;
+  /** What `/metrics` tells; the engine's counts are in it if it was given its meter. Absent: requests alone are counted. */
+  readonly metrics?: Metrics;
+  /** Keeps spans of requests and of the calls in them. */
+  readonly tracer?: Tracer;
 }
 
 /** Never rejects: an error is an answer. Without a peer, the caller is a stranger. */
@@ -35,7 +43,6 @@ export type App = (request: Request, peer?: Peer) => Promise<Response>;
 interface Env {
   Bindings: { peer: Peer };
 }
-type Handler = (visit: Visit) => Promise<Response> | Response;
 
 export function createApp(options: AppOptions): App {
   return createRouter(options).serve;
@@ -43,77 +50,71 @@ export function createApp(options: AppOptions): App {
 
 export interface Router {
   readonly serve: App;
-  /** Every route; one that ends in `*` goes on. */
+  /** All that is served, and nothing else is. */
+  readonly routes: readonly Route[];
+  /** Their patterns, in the router's words; one that ends in `*` goes on. */
   readonly paths: readonly string[];
 }
 
+/** What no route takes, as it is counted. */
+const NO_ROUTE = "none";
+
 export function createRouter(options: AppOptions): Router {
-  const { runtime, clock, report = () => {} } = options;
+  const { runtime, clock, tracer, report = () => {} } = options;
   const stopping = options.stopping ?? new AbortController().signal;
+  const metrics = options.metrics ?? createMetrics({ version: "unknown" });
   const door = createDoor(options.auth, clock.now, runtime.tokens.find);
-  const watchers = createWatchers({ timer: clock.timer, stopping });
-  const agents = createAgents(runtime, clock.timer, watchers);
-  // Routes go by the path as it was sent: what is behind an escape is taken apart in one place, `target.ts`.
-  const hono = new Hono<Env>({ getPath: ({ url }) => rawPath(url) });
+  const { timer } = clock;
+  const watchers = createWatchers({ timer, stopping, onDropped: metrics.dropped });
+  const routes: readonly Route[] = [
+    ...runtimeRoutes(runtime, watchers, metrics),
+    ...tokenRoutes(runtime.tokens),
+    ...transferRoutes(runtime, timer),
+    backupRoute(options.backup, timer),
+    ...agentRoutes({ runtime, timer, watchers, tracer }),
+  ];
+  const hono = new Hono<Env>({ getPath: ({ url }) => plainPath(url) });
 
   /** Who comes in, what they name, and every error as an answer. */
-  function serving(handler: Handler, isOpen = false) {
-    return async ({ req: { raw: request }, env: { peer } }: Context<Env>): Promise<Response> => {
-      try {
-        door.admit(request);
-        const principal = isOpen ? PUBLIC : door.who(request, peer);
-        return await handler({
-          request,
-          target: targetOf(request.url),
-          principal,
-          stopping,
-        });
-      } catch (error) {
-        return answered(error, request);
-      }
-    };
+  async function visited(request: Request, peer: Peer, span?: Span, route?: Route) {
+    try {
+      door.admit(request);
+      const operation = route && operationOf(route, request.method);
+      const isOpen = operation?.needs === "anyone";
+      const principal = isOpen ? PUBLIC : door.who(request, peer);
+      const target = targetOf(request.url);
+      if (!route) throw noRoute(target.path);
+      if (!operation) return wrongMethod(request.method, methodsOf(route), target.path);
+      if (operation.needs !== "anyone") demand(principal, operation.needs, target.path);
+      const trace = span?.context ?? parseTraceparent(request.headers.get("traceparent"));
+      const visit: Visit = { request, target, principal, peer, trace, stopping };
+      return await operation.serve(visit);
+    } catch (error) {
+      return answered(error, request);
+    }
   }
   function answered(error: unknown, request: Request): Response {
     if (codeOf(error) === "internal") report(error);
     return problem(error, rawPath(request.url));
   }
+  function serving(route?: Route) {
+    const at = route?.at ?? NO_ROUTE;
+    return async ({ req: { raw: request }, env: { peer } }: Context<Env>): Promise<Response> => {
+      const span = tracer && spanOf(tracer, at, request);
+      const response = await visited(request, peer, span, route);
+      metrics.request(at, request.method, response.status);
+      span?.set("http.response.status_code", response.status);
+      span?.end(response.status < 500 ? undefined : FAILED);
+      return response;
+    };
+  }
 
-  hono.all("/healthz", serving(only("GET", () => json({ status: "ok" })), true));
-  hono.all(
-    "/runtime/status",
-    serving(only("GET", async ({ principal, target: { path } }) => {
-      demand(principal, "see the runtime", path);
-      return json(await runtime.status());
-    })),
-  );
-  hono.all(
-    "/runtime/pause",
-    serving(only("POST", async ({ principal, target: { path } }) => {
-      demand(principal, "pause or resume the runtime", path);
-      await runtime.pauseAll();
-      return noContent();
-    })),
-  );
-  hono.all(
-    "/runtime/resume",
-    serving(only("POST", async ({ principal, target: { path } }) => {
-      demand(principal, "pause or resume the runtime", path);
-      await runtime.resumeAll();
-      return noContent();
-    })),
-  );
-  hono.all("/runtime/tokens/*", serving((visit) => serveTokens(runtime.tokens, visit)));
-  hono.all(
-    "/runtime/export/*",
-    serving((visit) => exportAgent(runtime, clock.timer, visit)),
-  );
-  hono.all("/runtime/import", serving((visit) => importAgent(runtime, clock.timer, visit)));
-  hono.all("/runtime/backup", serving((visit) => backUp(options.backup, clock.timer, visit)));
-  hono.all("/agents/*", serving((visit) => agents.serve(visit)));
-  hono.notFound(serving(({ target: { path } }) => {
-    const detail = "the routes are /agents, /runtime and /healthz";
-    throw new FileError("not_found", "open", path, { detail });
-  }));
+  for (const route of routes) {
+    const serve = serving(route);
+    hono.all(patternOf(route.at), serve);
+    if (route.also !== undefined) hono.all(route.also, serve);
+  }
+  hono.notFound(serving());
 
   const serve: App = async (request, peer = STRANGER) => {
     try {
@@ -122,17 +123,23 @@ export function createRouter(options: AppOptions): Router {
       return answered(error, request);
     }
   };
-  return { serve, paths: hono.routes.map(({ path }) => path) };
+  return { serve, routes, paths: hono.routes.map(({ path }) => path) };
 }
 
 /** Of whom nothing is known; no table allows it anything. */
 const PUBLIC: Principal = { viewer: "public", name: "public" };
+const FAILED = { code: "internal", message: "the request failed inside" };
 
-function only(method: "GET" | "POST", handler: Handler): Handler {
-  return (visit) => {
-    const asked = visit.request.method;
-    if (asked === method || (asked === "HEAD" && method === "GET")) return handler(visit);
-    const allow = method === "GET" ? ["GET", "HEAD"] : [method];
-    return wrongMethod(asked, allow, visit.target.path);
-  };
+/** The name has no path in it, which may have an agent's id. */
+function spanOf(tracer: Tracer, at: string, request: Request): Span {
+  return tracer.start(`${request.method} ${at}`, {
+    kind: "server",
+    parent: parseTraceparent(request.headers.get("traceparent")),
+    attributes: { "http.request.method": request.method, "http.route": at },
+  });
+}
+
+function noRoute(path: string): FileError {
+  const detail = "there is no such route; /openapi.json tells those that there are";
+  return new FileError("not_found", "open", path, { detail });
 }

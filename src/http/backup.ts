@@ -1,10 +1,11 @@
 /** POST /runtime/backup: the server's database as one file, as of one moment. How such a copy is made, the door knows. */
 import type { Backend } from "../core/backend.ts";
 import { FileError } from "../fs/error.ts";
-import { wrongMethod } from "./codes.ts";
 import { flowing } from "./flow.ts";
-import { demand } from "./rights.ts";
+import type { Route } from "./route.ts";
 import type { Visit } from "./visit.ts";
+
+const TYPE = "application/vnd.sqlite3";
 
 export interface DatabaseCopy {
   readonly bytes: number;
@@ -12,14 +13,31 @@ export interface DatabaseCopy {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** @param copy makes one; undefined where the storage makes none. @throws FileError */
-export async function backUp(
-  copy: (() => Promise<DatabaseCopy>) | undefined,
+export type MakeCopy = (() => Promise<DatabaseCopy>) | undefined;
+
+/** @param copy makes one; undefined where the storage makes none */
+export function backupRoute(copy: MakeCopy, timer: Backend["timer"]): Route {
+  return {
+    at: "/runtime/backup",
+    tag: "Runtime",
+    methods: {
+      POST: {
+        id: "backUpRuntime",
+        about: "Gives the database as one file, as of one moment",
+        needs: "back up the database",
+        answers: { 200: { about: "An SQLite database.", body: { [TYPE]: "bytes" } } },
+        refusals: ["not_supported"],
+        serve: (visit) => backUp(copy, timer, visit),
+      },
+    },
+  };
+}
+
+async function backUp(
+  copy: MakeCopy,
   timer: Backend["timer"],
-  { request, target: { path }, principal, stopping }: Visit,
+  { target: { path }, stopping }: Visit,
 ): Promise<Response> {
-  demand(principal, "back up the database", path);
-  if (request.method !== "POST") return wrongMethod(request.method, ["POST"], path);
   if (!copy) {
     const detail = "this server's storage is not one file; use what its provider has for backups";
     throw new FileError("not_supported", "back up", path, { detail });
@@ -27,7 +45,7 @@ export async function backUp(
   const { bytes, chunks } = await copy();
   return new Response(await flowing(chunks, { timer, stopping }), {
     headers: {
-      "content-type": "application/vnd.sqlite3",
+      "content-type": TYPE,
       "content-length": String(bytes),
       "content-disposition": 'attachment; filename="agentd.db"',
       "cache-control": "no-store",

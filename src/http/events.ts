@@ -35,12 +35,15 @@ export interface WatcherOptions {
   /** Aborts when the server stops; every watch ends. */
   readonly stopping: AbortSignal;
   readonly maxWatchers?: number;
+  /** Told of each watcher that is dropped. */
+  readonly onDropped?: () => void;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions): Watchers {
+export function createWatchers(options: WatcherOptions): Watchers {
+  const { timer, stopping, maxWatchers, onDropped = () => {} } = options;
   const limit = maxWatchers ?? MAX_WATCHERS;
   const all = new Set<Mailbox>();
   let unbeat: (() => void) | undefined;
@@ -70,10 +73,11 @@ export function createWatchers({ timer, stopping, maxWatchers }: WatcherOptions)
     async serve(open, { kind, begin }) {
       if (all.size >= limit) throw tooMany(limit);
       const life = new AbortController();
-      const box = mailbox(timer, begin, () => {
+      const gone = () => {
         leave(box);
         life.abort();
-      });
+      };
+      const box = mailbox({ timer, begin, gone, onDropped });
       // It counts from now on: many opens at once may not pass the limit together.
       all.add(box);
       try {
@@ -146,11 +150,12 @@ interface Mailbox {
   end(): void;
 }
 
-function mailbox(
-  timer: Backend["timer"],
-  begin: number | undefined,
-  gone: () => void,
-): Mailbox {
+function mailbox({ timer, begin, gone, onDropped }: {
+  readonly timer: Backend["timer"];
+  readonly begin: number | undefined;
+  readonly gone: () => void;
+  readonly onDropped: () => void;
+}): Mailbox {
   let waiting = [`retry: ${RETRY_MS}\n${begin === undefined ? "" : `id: ${begin}\n`}\n`];
   let chars = 0;
   let state: "open" | "closing" | "closed" = "open";
@@ -209,6 +214,7 @@ function mailbox(
     put(text) {
       if (state !== "open") return;
       if (chars > 0 && chars + text.length > MAX_WATCHER_CHARS) {
+        onDropped();
         return last(controlText(CONTROL.dropped, {
           code: "rate_limited",
           detail: "events come faster than they are read; go on behind the last id",

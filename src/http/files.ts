@@ -2,41 +2,146 @@
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileHandle, FileService, Mode, OpenOptions, Page, Stat } from "../fs/file.ts";
 import { bodyChunks, mediaType } from "./body.ts";
-import { wrongMethod } from "./codes.ts";
 import type { Watchers } from "./events.ts";
 import { matchOf } from "./match.ts";
 import { head, read, readOnly, typeOf, whole } from "./read.ts";
-import { flagIn, numberIn, type Query } from "./target.ts";
+import {
+  AFTER_NAME,
+  APPEND,
+  FROM_SEQ,
+  LENGTH,
+  LIMIT,
+  OFFSET,
+  OPEN,
+  paramIn,
+  READ_MODE,
+  STAT_FLAG,
+  TAIL,
+  TO_SEQ,
+  WATCH,
+} from "./params.ts";
+import { type Body, NO_CONTENT, type Route } from "./route.ts";
+import { JSON_VALUE, LISTING, STAT } from "./schemas.ts";
+import { fileOf, type Query } from "./target.ts";
 import { json, noContent, type Visit } from "./visit.ts";
-import { wantsWatch, watch } from "./watch.ts";
+import { LAST_EVENT_ID, wantsWatch, watch } from "./watch.ts";
 
-const METHODS = ["GET", "HEAD", "PUT", "POST", "DELETE"];
-/** @throws FileError */
-export async function serveFile(
-  files: FileService,
-  path: string,
-  visit: Visit,
+const MATCHES = {
+  "if-match": "Only if the file still has one of these versions, or (`*`) is there.",
+  "if-none-match": "Only if the file has none of these versions, or (`*`) is not there.",
+};
+const VERSION = { etag: "The file's version.", "last-modified": "When it was changed." };
+const CHANGED: Body = {
+  about: "The bytes, at most 16 MiB; larger files go up in parts.",
+  types: { "*/*": "bytes" },
+  isOptional: true,
+};
+
+/** Everything below an agent that has no short name: its files. */
+export function fileRoute(
+  filesOf: (visit: Visit) => Promise<FileService>,
   watchers: Watchers,
-): Promise<Response> {
-  switch (visit.request.method) {
-    case "GET":
-      return await get(files, path, visit, watchers);
-    case "HEAD":
-      return head(await files.stat(path));
-    case "PUT": {
-      const mode = flagIn(visit.target.query, "append") ? "append" : "write";
-      return await put(files, path, mode, visit);
-    }
-    case "POST":
-      return await post(files, path, visit);
-    case "DELETE": {
-      const match = await matchOf(visit.request.headers, files, path);
-      await files.remove(path, match === undefined ? {} : { match });
-      return noContent();
-    }
-    default:
-      return wrongMethod(visit.request.method, METHODS, visit.target.path);
-  }
+): Route {
+  type Serve = (files: FileService, path: string, visit: Visit) => Promise<Response>;
+  const on = (serve: Serve) => async (visit: Visit) =>
+    await serve(await filesOf(visit), fileOf(visit.target, 2), visit);
+  return {
+    at: "/agents/{id}/{path}",
+    tag: "Files",
+    methods: {
+      GET: {
+        id: "readFile",
+        about: "Reads a file, lists a directory, or watches either",
+        more: "`/logs/trace` streams without being asked to, from its last 20 events on.",
+        needs: "use files",
+        query: [
+          WATCH,
+          OFFSET,
+          LENGTH,
+          AFTER_NAME,
+          LIMIT,
+          TAIL,
+          FROM_SEQ,
+          TO_SEQ,
+          STAT_FLAG,
+          OPEN,
+          READ_MODE,
+        ],
+        headers: {
+          accept: "`text/event-stream` watches.",
+          range: "One range of bytes.",
+          "if-range": "The range only of this version, else the whole file.",
+          "last-event-id": LAST_EVENT_ID,
+          ...MATCHES,
+        },
+        answers: {
+          200: {
+            about: "What is in the file; the entries of a directory; or events, as they come.",
+            body: {
+              "*/*": "bytes",
+              "application/json": [LISTING, STAT, JSON_VALUE],
+              "text/event-stream": "bytes",
+            },
+            headers: VERSION,
+          },
+          204: { about: "`open`: it may be opened so." },
+          206: { about: "A part of it.", body: { "*/*": "bytes" }, headers: VERSION },
+          304: { about: "It still has the version of `If-None-Match`." },
+        },
+        refusals: ["not_found", "range_not_satisfiable", "precondition_failed", "not_supported"],
+        serve: on((files, path, visit) => get(files, path, visit, watchers)),
+      },
+      HEAD: {
+        id: "statFile",
+        about: "Tells a file's length, type, time and version",
+        needs: "use files",
+        answers: { 200: { about: "It is there.", headers: VERSION } },
+        refusals: ["not_found"],
+        serve: on(async (files, path) => head(await files.stat(path))),
+      },
+      PUT: {
+        id: "writeFile",
+        about: "Writes a file in place of what it holds, or a part of it, or at its end",
+        needs: "use files",
+        query: [APPEND, OFFSET],
+        headers: MATCHES,
+        body: CHANGED,
+        answers: { 204: NO_CONTENT },
+        refusals: ["not_found", "precondition_failed", "conflict", "too_large", "not_supported"],
+        serve: on(async (files, path, visit) => {
+          const mode = paramIn(visit.target.query, APPEND) ? "append" : "write";
+          return await put(files, path, mode, visit);
+        }),
+      },
+      POST: {
+        id: "callFile",
+        about: "Calls a file; one that takes no call is appended to, else written",
+        needs: "use files",
+        query: [OFFSET, READ_MODE],
+        headers: MATCHES,
+        body: CHANGED,
+        answers: {
+          200: { about: "What the call answers.", body: { "*/*": "bytes" } },
+          204: { about: "It was appended or written." },
+        },
+        refusals: ["not_found", "precondition_failed", "conflict", "too_large", "not_supported"],
+        serve: on(post),
+      },
+      DELETE: {
+        id: "removeFile",
+        about: "Removes a file",
+        needs: "use files",
+        headers: MATCHES,
+        answers: { 204: NO_CONTENT },
+        refusals: ["not_found", "precondition_failed", "conflict", "not_supported"],
+        serve: on(async (files, path, visit) => {
+          const match = await matchOf(visit.request.headers, files, path);
+          await files.remove(path, match === undefined ? {} : { match });
+          return noContent();
+        }),
+      },
+    },
+  };
 }
 
 async function get(
@@ -47,10 +152,10 @@ async function get(
 ): Promise<Response> {
   const { query } = visit.target;
   if (query) {
-    if (flagIn(query, "stat")) return json(await files.stat(path));
-    const mode = query.get("open");
+    if (paramIn(query, STAT_FLAG)) return json(await files.stat(path));
+    const mode = paramIn(query, OPEN);
     if (mode !== undefined) return await tryOpen(files, path, mode, visit);
-    if (query.get("mode") === "read") return await readOnly(files, path, visit);
+    if (paramIn(query, READ_MODE) === "read") return await readOnly(files, path, visit);
   }
   if (wantsWatch(path, visit)) return await watch(files, path, visit, watchers);
   if (path.endsWith("/")) return await list(files, path, query);
@@ -65,8 +170,8 @@ async function list(
   path: string,
   query: Query | undefined,
 ): Promise<Response> {
-  const limit = numberIn(query, "limit");
-  const after = query?.get("after");
+  const limit = paramIn(query, LIMIT);
+  const after = paramIn(query, AFTER_NAME);
   const page: Page = {
     ...(limit === undefined ? {} : { limit }),
     ...(after === undefined ? {} : { after }),
@@ -90,14 +195,9 @@ async function list(
 async function tryOpen(
   files: FileService,
   path: string,
-  mode: string,
+  mode: "write" | "append" | "call",
   visit: Visit,
 ): Promise<Response> {
-  if (mode !== "write" && mode !== "append" && mode !== "call") {
-    throw new FileError("invalid_request", "open", path, {
-      detail: `open is write, append or call, not ${JSON.stringify(mode.slice(0, 40))}`,
-    });
-  }
   const discard = new AbortController();
   const options = await optionsOf(files, path, visit, discard.signal);
   const handle = await files.open(path, mode, options);
@@ -113,7 +213,7 @@ async function optionsOf(
   signal: AbortSignal,
 ): Promise<OpenOptions> {
   const match = await matchOf(request.headers, files, path);
-  const offset = numberIn(query, "offset");
+  const offset = paramIn(query, OFFSET);
   const type = mediaType(request);
   return {
     signal,
@@ -159,7 +259,7 @@ async function store(
 /** The file's call; else an append; else a write. `?mode=call` is a call or nothing. */
 async function post(files: FileService, path: string, visit: Visit): Promise<Response> {
   const stat = await statOrNone(files, path);
-  const only = visit.target.query?.get("mode") === "call";
+  const only = paramIn(visit.target.query, READ_MODE) === "call";
   if (only || stat?.kind === "call" || stat?.modes.includes("call")) {
     return await callFile(files, path, stat, visit);
   }

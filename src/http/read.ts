@@ -4,7 +4,8 @@ import type { FileHandle, FileService, OpenOptions, Stat } from "../fs/file.ts";
 import { joined } from "./bytes.ts";
 import { etagOf, hasAlready, matchOf } from "./match.ts";
 import { type Range, rangeOf } from "./range.ts";
-import { numberIn, type Query } from "./target.ts";
+import { AFTER_SEQ, FROM_SEQ, LENGTH, OFFSET, paramIn, TAIL, TO_SEQ } from "./params.ts";
+import type { Query } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
 /** Answers up to this size are sent in one piece; larger ones are streamed. */
@@ -84,12 +85,12 @@ export async function readOnly(
 
 /** `?offset=&len=&after=&from=&to=&tail=`, where `from=n` is `after=n-1`; undefined without any of them. */
 function partOf(query: Query): OpenOptions | undefined {
-  const offset = numberIn(query, "offset");
-  const length = numberIn(query, "len");
-  const from = numberIn(query, "from");
-  const after = numberIn(query, "after") ?? (from ? from - 1 : undefined);
-  const to = numberIn(query, "to");
-  const tail = numberIn(query, "tail");
+  const offset = paramIn(query, OFFSET);
+  const length = paramIn(query, LENGTH);
+  const from = paramIn(query, FROM_SEQ);
+  const after = paramIn(query, AFTER_SEQ) ?? (from ? from - 1 : undefined);
+  const to = paramIn(query, TO_SEQ);
+  const tail = paramIn(query, TAIL);
   const part = {
     ...(offset === undefined ? {} : { offset }),
     ...(length === undefined ? {} : { length }),

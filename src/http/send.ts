@@ -1,35 +1,69 @@
 /** What is sent to an agent: a body of any kind as an envelope for `/inbox`, whose answer waits for the replies if it is asked to. */
 import { digest } from "../core/code.ts";
 import type { Backend } from "../core/backend.ts";
-import type { Json } from "../core/envelope.ts";
+import { envelopeSchema, type Json, type Metadata } from "../core/envelope.ts";
 import { agentId, type EnvelopeId, envelopeId, foreignEnvelopeId } from "../core/id.ts";
 import type { Runtime } from "../core/runtime.ts";
+import { inTrace } from "../core/tracer.ts";
 import type { Receipt } from "../core/view.ts";
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import { readBody } from "./body.ts";
 import { joined } from "./bytes.ts";
+import { paramIn, WAIT } from "./params.ts";
 import { begun } from "./read.ts";
+import { jsonAnswer, type Operation } from "./route.ts";
+import { JSON_VALUE, named, RECEIPT, WAITED } from "./schemas.ts";
 import { json, jsonBytes, type Visit } from "./visit.ts";
 
 /** Longer waits end here, with a `202`. Seconds. */
 export const MAX_WAIT_S = 3_600;
 const INBOX = "/inbox";
+const ENVELOPE = named("Envelope", envelopeSchema);
 
 /** POST /agents/{id}/send */
-export async function send(
-  runtime: Runtime,
-  timer: Backend["timer"],
-  files: FileService,
-  id: string,
-  visit: Visit,
-): Promise<Response> {
-  const { request, target: { query } } = visit;
-  const waitMs = waitOf(query?.get("wait"));
-  const envelope = await envelopeOf(request, visit.target.path);
-  const receipt = await call(files, INBOX, envelope, "application/json");
-  if (waitMs === undefined) return jsonBytes(receipt, 202);
-  return await waited(runtime, timer, id, receipt, waitMs, visit);
+export function sendOperation(
+  { runtime, timer }: { readonly runtime: Runtime; readonly timer: Backend["timer"] },
+  filesOf: (visit: Visit) => Promise<FileService>,
+): Operation {
+  return {
+    id: "sendToAgent",
+    about: "Sends a message",
+    more: "An object with `payload` is an envelope; other JSON, text or bytes are a payload. " +
+      "What `curl -d` sends as a form is JSON if it parses to an object or array, else text.",
+    needs: "use files",
+    query: [WAIT],
+    headers: {
+      "idempotency-key": "The envelope's id: sent twice, it takes effect once.",
+      traceparent:
+        "W3C Trace Context: the message, and the tick that it causes, belong to the trace.",
+    },
+    body: {
+      about: "The message; none is an empty text.",
+      types: { "application/json": [ENVELOPE, JSON_VALUE], "text/plain": "bytes", "*/*": "bytes" },
+      isOptional: true,
+    },
+    answers: {
+      202: jsonAnswer("It is durable.", RECEIPT),
+      200: jsonAnswer("`wait`: it was ticked, and these are its replies.", WAITED),
+    },
+    refusals: ["not_found", "conflict", "inbox_full", "too_large"],
+    async serve(visit) {
+      const waitMs = waitOf(visit);
+      const files = await filesOf(visit);
+      const envelope = traced(await envelopeOf(visit.request, visit.target.path), visit);
+      const receipt = await call(files, INBOX, JSON.stringify(envelope), "application/json");
+      if (waitMs === undefined) return jsonBytes(receipt, 202);
+      return await waited(runtime, timer, visit.target.names[1]!, receipt, waitMs, visit);
+    },
+  };
+}
+
+/** A message belongs to the trace of the request that brings it. What is no metadata is left for the gate to refuse. */
+function traced(body: Body, { trace }: Visit): Body {
+  const metadata = body["metadata"] ?? {};
+  if (!trace || !isPlain(metadata) || !isPlain(metadata["extra"] ?? {})) return body;
+  return { ...body, metadata: inTrace(metadata as Metadata, trace) as unknown as Json };
 }
 
 /** Writes a request and reads the answer on one handle. */
@@ -49,14 +83,9 @@ export async function call(
 }
 
 /** `?wait=1.5` in milliseconds. @throws FileError `invalid_request` */
-function waitOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const seconds = Number(text);
-  if (!/^[0-9]{1,9}(?:\.[0-9]{1,9})?$/.test(text)) {
-    const detail = `wait is a number of seconds, not ${JSON.stringify(text.slice(0, 100))}`;
-    throw new FileError("invalid_request", "parse", "wait", { detail });
-  }
-  return Math.min(seconds, MAX_WAIT_S) * 1000;
+function waitOf({ target: { query } }: Visit): number | undefined {
+  const seconds = paramIn(query, WAIT);
+  return seconds === undefined ? undefined : Math.min(seconds, MAX_WAIT_S) * 1000;
 }
 
 /** `200 { tick, replies }`, or the receipt with `202` when the time is over or there is nothing to wait for. */
@@ -92,22 +121,22 @@ const TEXT = /^(?:text\/.*|application\/(?:.*\+)?xml|application\/(?:x-)?(?:ndjs
 const JSON_TYPE = /^(?:application\/(?:.*\+)?json|text\/json)$/;
 
 /**
- * The request's body as the JSON of an envelope.
+ * The request's body as an envelope.
  * @throws FileError `invalid_request`, `too_large`
  */
-export async function envelopeOf(request: Request, path: string): Promise<string> {
+export async function envelopeOf(request: Request, path: string): Promise<Body> {
   const bytes = await readBody(request, path);
   const key = request.headers.get("idempotency-key");
   const body = bodyOf(bytes, request.headers.get("content-type"));
-  if (key === null) return JSON.stringify(body);
+  if (key === null) return body;
   const id = idOfKey(key);
   if (body["id"] !== undefined && body["id"] !== id) {
     throw invalid("Idempotency-Key and the envelope's id are not the same; send one of them");
   }
-  return JSON.stringify({ ...body, id });
+  return { ...body, id };
 }
 
-type Body = { [name: string]: Json };
+export type Body = { [name: string]: Json };
 
 /** An envelope, or what is to be one's payload. */
 function bodyOf(bytes: Uint8Array, contentType: string | null): Body {
@@ -175,6 +204,10 @@ function utf8(bytes: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isPlain(value: Json): value is { [name: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** So many bytes become one string at a time: more would be too many arguments. */

@@ -27,6 +27,16 @@ export function rawPath(url: string): string {
   return url.slice(start, end);
 }
 
+/** The path without escapes that a name can do without, which is how routes are found: `/agents/abc/%73end` is `/agents/abc/send`. */
+export function plainPath(url: string): string {
+  const path = rawPath(url);
+  if (!path.includes("%")) return path;
+  return path.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const c = String.fromCharCode(parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(c) ? c : escape;
+  });
+}
+
 /** @throws FileError `invalid_path`, for an empty segment, a broken escape, or what cannot be a name once decoded */
 export function targetOf(url: string): Target {
   const path = rawPath(url);
@@ -87,38 +97,9 @@ function decoded(segment: string, path: string): string {
   return name;
 }
 
-/**
- * A number in a query: an integer from 0.
- * @throws FileError `invalid_request`
- */
-export function numberIn(query: Query | undefined, name: string): number | undefined {
-  const text = query?.get(name);
-  if (text === undefined) return undefined;
-  const number = wholeNumber(text);
-  if (number === undefined) throw notNumber(name, text);
-  return number;
-}
-
 /** A decimal integer from 0 that is exact; undefined for anything else. */
 export function wholeNumber(text: string): number | undefined {
   if (!/^[0-9]{1,16}$/.test(text)) return undefined;
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : undefined;
-}
-
-export function notNumber(name: string, text: string): FileError {
-  return new FileError("invalid_request", "parse", name, {
-    detail: `${name} is an integer from 0, not ${JSON.stringify(text.slice(0, 100))}`,
-  });
-}
-
-/** `?watch=1`, `?watch=true` or a bare `?watch` is yes, `0` and `false` are no; undefined if it is not there. @throws FileError `invalid_request` */
-export function flagIn(query: Query | undefined, name: string): boolean | undefined {
-  const text = query?.get(name);
-  if (text === undefined) return undefined;
-  if (text === "" || text === "1" || text === "true") return true;
-  if (text === "0" || text === "false") return false;
-  throw new FileError("invalid_request", "parse", name, {
-    detail: `${name} is 1 or 0, not ${JSON.stringify(text.slice(0, 100))}`,
-  });
 }

@@ -2,39 +2,75 @@
 import { z } from "zod";
 import { timestamp } from "../core/id.ts";
 import { CANS, type Tokens } from "../core/tokens.ts";
-import { FileError } from "../fs/error.ts";
-import { wrongMethod } from "./codes.ts";
 import { readJson } from "./form.ts";
-import { demand } from "./rights.ts";
+import { jsonAnswer, jsonBody, NO_CONTENT, type Route } from "./route.ts";
+import { named, TOKEN_MADE, TOKEN_PAGE } from "./schemas.ts";
 import { json, noContent, type Visit } from "./visit.ts";
 
-const createBody = z.strictObject({
-  name: z.string().optional(),
-  agents: z.union([z.literal("*"), z.array(z.string())]),
-  can: z.enum(CANS),
-  /** ISO 8601, or milliseconds since 1970. */
-  expires_at: z.union([z.string(), z.number()]).optional(),
-});
+const TAG = "Tokens";
+const DEED = "make or revoke tokens";
 
-/** @throws FileError */
-export async function serveTokens(tokens: Tokens, visit: Visit): Promise<Response> {
-  const { request: { method }, target: { names, path }, principal } = visit;
-  demand(principal, "make or revoke tokens", path);
-  const [, , id, more] = names;
-  if (more !== undefined) throw new FileError("not_found", "open", path);
-  if (id !== undefined) {
-    if (method !== "DELETE") return wrongMethod(method, ["DELETE"], path);
-    await tokens.revoke(id);
-    return noContent();
-  }
-  if (method === "GET" || method === "HEAD") return json({ tokens: tokens.list() });
-  if (method === "POST") return await create(tokens, visit);
-  return wrongMethod(method, ["GET", "HEAD", "POST"], path);
+const TOKEN_REQUEST = named(
+  "TokenRequest",
+  z.strictObject({
+    name: z.string().optional().meta({
+      description: "Under which its messages are accepted. Absent: the token's id.",
+    }),
+    agents: z.union([z.literal("*"), z.array(z.string())]),
+    can: z.enum(CANS).meta({ description: "Each includes the one before." }),
+    expires_at: z.union([z.string(), z.number()]).optional().meta({
+      description: "ISO 8601, or milliseconds since 1970.",
+    }),
+  }),
+);
+
+export function tokenRoutes(tokens: Tokens): Route[] {
+  return [
+    {
+      at: "/runtime/tokens",
+      also: "/runtime/tokens/",
+      tag: TAG,
+      methods: {
+        GET: {
+          id: "listTokens",
+          about: "Lists the scoped tokens, without what they are",
+          needs: DEED,
+          answers: { 200: jsonAnswer("All of them.", TOKEN_PAGE) },
+          serve: () => json({ tokens: tokens.list() }),
+        },
+        POST: {
+          id: "createToken",
+          about: "Makes a token for some agents and some deeds",
+          needs: DEED,
+          body: jsonBody("What it is for.", TOKEN_REQUEST),
+          answers: { 201: jsonAnswer("The token, told this once.", TOKEN_MADE) },
+          serve: (visit) => create(tokens, visit),
+        },
+      },
+    },
+    {
+      at: "/runtime/tokens/{id}",
+      tag: TAG,
+      methods: {
+        DELETE: {
+          id: "revokeToken",
+          about: "Revokes a token; what is open under it ends",
+          needs: DEED,
+          answers: { 204: NO_CONTENT },
+          refusals: ["not_found"],
+          async serve({ target: { names } }) {
+            await tokens.revoke(names[2]!);
+            return noContent();
+          },
+        },
+      },
+    },
+  ];
 }
 
 /** `201 { grant, token }`; the token is told this once. */
 async function create(tokens: Tokens, { request, target: { path } }: Visit): Promise<Response> {
-  const { name, agents, can, expires_at } = await readJson(request, path, createBody);
+  const { name, agents, can, expires_at } = await readJson(request, path, TOKEN_REQUEST.schema);
   const made = await tokens.create({
     agents,
     can,

@@ -1,11 +1,17 @@
 /** One request as every route is given it. */
 import type { Principal } from "../core/runtime.ts";
+import type { SpanContext } from "../core/tracer.ts";
+import type { Peer } from "./auth.ts";
 import type { Target } from "./target.ts";
 
 export interface Visit {
   readonly request: Request;
   readonly target: Target;
   readonly principal: Principal;
+  /** Where it came from. */
+  readonly peer: Peer;
+  /** What is done for it belongs to this trace; undefined where nobody traces and the caller names none. */
+  readonly trace: SpanContext | undefined;
   /** Aborts when the server stops: watches and waits end. */
   readonly stopping: AbortSignal;
 }

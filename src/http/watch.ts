@@ -1,15 +1,26 @@
 /** Watches of files: who asks for one, where it begins, and from where a reader that was cut off goes on. */
+import { FileError } from "../fs/error.ts";
 import type { FileService, OpenOptions, Stat } from "../fs/file.ts";
 import type { Watchers } from "./events.ts";
-import { flagIn, notNumber, numberIn, wholeNumber } from "./target.ts";
+import { AFTER_SEQ, paramIn, TAIL, WATCH } from "./params.ts";
+import type { Answer } from "./route.ts";
+import { wholeNumber } from "./target.ts";
 import type { Visit } from "./visit.ts";
 
 /** The one file that streams without being asked to, and how much of it comes first. */
 export const TRACE = "/logs/trace";
 const TRACE_TAIL = 20;
 
+/** What the document says of the header, and of a watch. */
+export const LAST_EVENT_ID = "Of a watch: go on behind this event.";
+export const EVENTS: Answer = {
+  about: "Server-sent events, each with the file's event as JSON; a comment every 15 s. " +
+    "Who does not read is dropped, with an event `dropped`.",
+  body: { "text/event-stream": "bytes" },
+};
+
 export function wantsWatch(path: string, { request, target: { query } }: Visit): boolean {
-  const asked = flagIn(query, "watch");
+  const asked = paramIn(query, WATCH);
   if (asked !== undefined) return asked;
   return path === TRACE || (request.headers.get("accept")?.includes("text/event-stream") ?? false);
 }
@@ -21,8 +32,8 @@ export async function watch(
   { request, target: { query } }: Visit,
   watchers: Watchers,
 ): Promise<Response> {
-  const given = lastEventId(request.headers) ?? numberIn(query, "after");
-  const tail = numberIn(query, "tail") ?? (path === TRACE ? TRACE_TAIL : 0);
+  const given = lastEventId(request.headers) ?? paramIn(query, AFTER_SEQ);
+  const tail = paramIn(query, TAIL) ?? (path === TRACE ? TRACE_TAIL : 0);
   const stat = await files.stat(path);
   const begin = given ?? (tail === 0 ? await endOf(files, path, stat) : undefined);
   const from: OpenOptions = begin !== undefined ? { after: begin } : tail ? { tail } : {};
@@ -36,7 +47,11 @@ function lastEventId(headers: Headers): number | undefined {
   const text = headers.get("last-event-id");
   if (text === null || text === "") return undefined;
   const seq = wholeNumber(text);
-  if (seq === undefined) throw notNumber("Last-Event-ID", text);
+  if (seq === undefined) {
+    throw new FileError("invalid_request", "parse", "Last-Event-ID", {
+      detail: `Last-Event-ID is an integer from 0, not ${JSON.stringify(text.slice(0, 100))}`,
+    });
+  }
   return seq;
 }
 

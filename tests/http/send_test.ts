@@ -16,7 +16,7 @@ async function envelope(
     ...(body === undefined ? {} : { body: typeof body === "string" ? bytes(body) : body }),
     headers: { ...(type === undefined ? {} : { "content-type": type }), ...headers },
   });
-  return JSON.parse(await envelopeOf(request, "/agents/abc/send"));
+  return await envelopeOf(request, "/agents/abc/send");
 }
 /** Text without the content type that `Request` gives it. */
 const bytes = (text: string) => new TextEncoder().encode(text);

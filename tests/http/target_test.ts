@@ -1,6 +1,6 @@
 import assert from "../assert.ts";
 import { hasCode } from "../../src/fs/error.ts";
-import { fileOf, flagIn, numberIn, queryOf, rawPath, targetOf } from "../../src/http/target.ts";
+import { fileOf, plainPath, queryOf, rawPath, targetOf } from "../../src/http/target.ts";
 
 const HOST = "http://localhost:8080";
 
@@ -50,20 +50,12 @@ Deno.test("an encoded dot is decoded once: what is left of an escape is a name",
   assert.deepEqual(targetOf(`${HOST}/a/%252e%252e/%25`).names, ["a", "%2e%2e", "%"]);
 });
 
-Deno.test("numbers and flags in a query are exact, or refused by name", () => {
-  const query = queryOf("a=12&b=-1&c=1e3&d=&e=99999999999999999999&f=1&g&h=no&i=0");
-  assert.equal(numberIn(query, "a"), 12);
-  assert.equal(numberIn(query, "z"), undefined);
-  for (const name of ["b", "c", "d", "e"]) {
-    assert.throws(() => numberIn(query, name), new RegExp(`${name} is an integer from 0`));
-  }
-  assert.deepEqual(["f", "g", "i", "z"].map((n) => flagIn(query, n)), [
-    true,
-    true,
-    false,
-    undefined,
-  ]);
-  assert.throws(() => flagIn(query, "h"), /h is 1 or 0/);
+Deno.test("the router sees a path without needless escapes, and never one that an escape has changed", () => {
+  const at = (path: string) => plainPath(HOST + path);
+  assert.equal(at("/agents/%61bc/%73end?x=%61"), "/agents/abc/send");
+  assert.equal(at("/agents/a%2Fb/%25/%00/%C3%A4"), "/agents/a%2Fb/%25/%00/%C3%A4");
+  assert.equal(at("/agents/abc/%2e%2e/status"), "/agents/abc/../status");
+  assert.equal(at("/agents/%2573end"), "/agents/%2573end");
 });
 
 Deno.test("a query is taken apart alike, with something to decode or without", () => {
