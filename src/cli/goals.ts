@@ -91,6 +91,11 @@ async function add(call: Call, files: FileService): Promise<void> {
   if (description === "") {
     throw usage("What is the goal?", `goals ${arg(call, "id")} add "learn to count"`);
   }
+  await told(call, files, await addGoal(files, description));
+}
+
+/** Answers the new goal's id. */
+export async function addGoal(files: FileService, description: string): Promise<string> {
   const taken = new Set<string>();
   for await (const { name } of entries(files, DIR)) taken.add(name);
   for (let n = 1;; n++) {
@@ -102,7 +107,7 @@ async function add(call: Call, files: FileService): Promise<void> {
       if (hasCode(error, "precondition_failed")) continue;
       throw error;
     }
-    return await told(call, files, id);
+    return id;
   }
 }
 

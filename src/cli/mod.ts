@@ -315,6 +315,24 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./file.ts")).rm,
   },
   {
+    name: "apply",
+    args: "",
+    about: "make the agents match a file",
+    group: KEEP,
+    options: [
+      { flags: "-f, --file <file>", about: "YAML or JSON; - is standard input" },
+      { flags: "--dry-run", about: "only say what differs" },
+      { flags: "-y, --yes", about: "go on without being asked" },
+      { flags: "--prune", about: "delete the agents that are not in the file" },
+    ],
+    examples: [
+      ["apply -f agents.yaml", "says what differs, and asks"],
+      ["apply -f agents.yaml --dry-run", ""],
+      ["apply -f agents.yaml --yes --prune", "these agents and no others"],
+    ],
+    load: async () => (await import("./apply.ts")).apply,
+  },
+  {
     name: "token",
     args: "[word] [id]",
     about: "tokens for other programs: list, create, revoke",

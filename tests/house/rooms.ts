@@ -43,6 +43,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     packages: [
       "commander",
       "esbuild-wasm",
+      "yaml",
       "resolve.exports",
       "@jridgewell/sourcemap-codec",
       "zod",
@@ -82,6 +83,7 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "commander": ["src/cli/args.ts"],
   "esbuild-wasm": ["src/cli/bundle.ts"],
   "resolve.exports": ["src/cli/packages.ts"],
+  "yaml": ["src/cli/fleet.ts"],
   "nostr-tools": ["src/providers/signer", "src/drivers"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
   "fast-check": [],
