@@ -1,5 +1,5 @@
 /** A tick: one envelope, one handler call, one commit. All that it does stands afterwards, or none of it. */
-import { hasCode } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import type { Failure } from "./agent.ts";
 import type { HookResult } from "./host.ts";
 import type { Envelope } from "./envelope.ts";
@@ -22,6 +22,8 @@ import { traceMark } from "./tracer.ts";
 
 /** A tick that lost to other writers so often in a row makes them wait. */
 const MAX_CONFLICTS = 3;
+/** One that lost so often does not lose to others: what it takes for the rows is not what stands in them. */
+const MAX_RUNS = 100;
 /** Takes the next envelope of an agent through its try. The caller sees to it that no other tick of the agent runs. */
 export async function runTick(live: Live, deps: TickDeps): Promise<void> {
   const entry = live.inbox.queue.next();
@@ -73,6 +75,7 @@ async function tryTick(
   let release = () => {};
   try {
     for (let conflicts = 1; !await oneRun(live, entry, envelope, tries, deps); conflicts++) {
+      if (conflicts === MAX_RUNS) throw lostTooOften(live);
       if (conflicts === MAX_CONFLICTS) {
         live.exclusive = new Promise((resolve) => (release = resolve));
       }
@@ -81,6 +84,12 @@ async function tryTick(
     live.exclusive = undefined;
     release();
   }
+}
+
+function lostTooOften({ id }: Live): FileError {
+  return new FileError("internal", "tick", `/agents/${id}`, {
+    detail: `its rows were changed by others in ${MAX_RUNS} runs in a row; it is opened again`,
+  });
 }
 
 /** One run of the handler and its commit. False: others changed what it had read. */
