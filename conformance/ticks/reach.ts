@@ -195,10 +195,11 @@ export const reachLaws: readonly TickLaw[] = [
       await s.restart("crash");
       await tell(() => s.at("one").read("/logs/trace"));
       await tell(() => s.at("one").read("/logs/trajectory"));
+      const rows = await allRows(subject);
       await s.delete("one");
       for (const [path, request] of REQUESTS) await tell(() => s.at("one").call(path, request));
       said.push(...subject.errors.map(shown));
-      const rows = await allRows(subject);
+      for (const [row, value] of await allRows(subject)) rows.set(`${row} afterwards`, value);
       for (const secret of subject.secrets) {
         for (const [form, text] of Object.entries(formsOf(secret))) {
           same(said.some((each) => each.includes(text)), false, `the key was told as ${form}`);
