@@ -64,7 +64,6 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/hosts/process": { world: "deno", why: "the two ends of the pipe between them" },
   "src/providers/directory": { world: "deno", why: "directories of this machine" },
   "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
-  "src/providers/directory": { world: "deno", why: "directories of this machine, in a worker" },
   "src/providers/signer": {
     packages: ["nostr-tools", "@noble/curves"],
     why: "keys, NIP-44, NIP-19, and BIP-340 over what is no event",
