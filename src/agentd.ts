@@ -3,7 +3,7 @@ import type { Agent } from "./core/agent.ts";
 import type { Backend } from "./core/backend.ts";
 import type { AgentHost } from "./core/host.ts";
 import type { Meter } from "./core/meter.ts";
-import type { SigningService } from "./core/provider.ts";
+import type { DirectoryProvider, SigningService } from "./core/provider.ts";
 import type { Runtime } from "./core/runtime.ts";
 import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
@@ -18,6 +18,8 @@ export interface AgentdOptions {
   readonly agents?: Readonly<Record<string, Agent & { readonly about?: string }>>;
   /** Where agents run that are not built in; without one such an agent is refused. */
   readonly moduleHost?: AgentHost;
+  /** Gives agents directories of the host; without it there are none to mount. */
+  readonly directories?: DirectoryProvider;
   /** Told of what no caller waits for. */
   readonly onError?: (error: unknown) => void;
   /** Counts ticks, envelopes and commits. */
@@ -36,6 +38,7 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
     backend: options.backend,
     signer: options.signer,
     services,
+    directories: options.directories,
     host: hostFor(inlineHost(agents), options.moduleHost),
     builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),
     onError: options.onError ?? (() => {}),

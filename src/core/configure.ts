@@ -5,8 +5,9 @@ import type { AgentRecord } from "./record.ts";
 import type { Json } from "./envelope.ts";
 import { exportOf, type Live } from "./live.ts";
 import type { Access, MountRow, ServiceTable } from "./view.ts";
+import type { DirectoryMount } from "./provider.ts";
 import { checkedLimits } from "./limits.ts";
-import { checkedMounts, mountRows } from "./mounts.ts";
+import { checkedTable, mergedMounts, mountRows } from "./mounts.ts";
 import { commitTurn } from "./turn.ts";
 import { digest, encodeJson } from "./code.ts";
 import { isoTime } from "./id.ts";
@@ -42,7 +43,11 @@ export async function configure(
   by: string,
 ): Promise<void> {
   const limits = change.limits;
-  const mounts = change.mounts && checkedMounts(services, change.mounts);
+  const mounts = change.mounts && await checkedTable(change.mounts, {
+    services,
+    directories: live.directories,
+    known: live.record.mounts,
+  });
   const name = change.name === undefined ? undefined : checkedName(change.name);
   await changeRecord(live, by, (record) => {
     const next: AgentRecord = {
@@ -50,7 +55,7 @@ export async function configure(
       ...(name === undefined ? {} : { name }),
       ...(change.config === undefined ? {} : { config: change.config }),
       ...(limits === undefined ? {} : { limits: checkedLimits(limits, record.limits) }),
-      ...(mounts === undefined ? {} : { mounts: { ...record.mounts, ...mounts } }),
+      ...(mounts === undefined ? {} : { mounts: mergedMounts(record.mounts, mounts, services) }),
     };
     const changed = (["name", "config", "limits", "mounts"] as const).filter((field) =>
       JSON.stringify(next[field]) !== JSON.stringify(record[field])
@@ -69,15 +74,27 @@ export async function setMounts(
   table: readonly MountRow[],
   by: string,
 ): Promise<void> {
-  const wanted = new Map(table.map((row) => [row.path, row.access]));
-  checkedMounts(services, Object.fromEntries(wanted));
-  const mounts: Record<string, Access | null> = {};
-  for (const path of Object.keys(services)) mounts[path] = wanted.get(path) ?? null;
+  const wanted = await checkedTable(Object.fromEntries(table.map(mountOf)), {
+    services,
+    directories: live.directories,
+    known: live.record.mounts,
+  });
+  const none = Object.fromEntries(Object.keys(services).map((path) => [path, null]));
+  const mounts = mergedMounts(none, wanted, services);
   await changeRecord(live, by, (record) => {
     const next = { ...record, mounts };
     const [before, after] = [mountRows(services, record), mountRows(services, next)];
     return { next, event: { type: "mounts", before, after } };
   });
+}
+
+/** A row of the table as a record keeps it. */
+function mountOf(row: MountRow): [string, Access | DirectoryMount] {
+  const { path, type, access, host_path, hidden } = row;
+  if (type === undefined) return [path, access];
+  // What is no fitting access is refused where the mount is checked.
+  const mount = { type, path: host_path ?? "", access } as DirectoryMount;
+  return [path, hidden === undefined ? mount : { ...mount, hidden }];
 }
 
 function toldOf(services: ServiceTable, record: AgentRecord, field: keyof AgentChange): unknown {

@@ -14,7 +14,7 @@ import type {
 import type { Backend } from "./backend.ts";
 import type { AgentHost } from "./host.ts";
 import type { Inbox } from "./inbox.ts";
-import type { SigningService } from "./provider.ts";
+import type { DirectoryProvider, SigningService } from "./provider.ts";
 import { agentFiles, principalFiles, type ViewDeps } from "./views.ts";
 import {
   closeRegistry,
@@ -61,6 +61,7 @@ export interface RuntimeOptions {
   readonly services: ServiceTable;
   readonly signer: SigningService;
   readonly host: AgentHost;
+  readonly directories: DirectoryProvider | undefined;
   readonly builtins: readonly { readonly name: string; readonly about: string }[];
   /** Told of what no caller waits for: a commit that failed, a row that is corrupt. */
   readonly onError: (error: unknown) => void;
@@ -120,6 +121,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     backend,
     signer,
     services,
+    directories: options.directories,
     builtins: new Set(options.builtins.map(({ name }) => name)),
     tick: tickDeps,
     open,
@@ -177,6 +179,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           meter,
           tracer,
           files: (live) => agentFiles(live, viewDeps),
+          directories: options.directories,
         });
       coming = settled(id).then(fromRows).then((live) => {
         lives.set(id, live);
@@ -327,6 +330,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     if (lives.get(live.id) === live) lives.delete(live.id);
     const { changes, trace, outbox, trajectory, finished, replied } = live;
     for (const told of [changes, trace, outbox, trajectory, finished, replied]) told.end();
+    live.directories.close().catch(onError);
   }
   /** What a commit that failed has left behind is not known: the agent leaves memory, and is opened again from its rows after a rest. */
   function doubt(live: Live): void {
@@ -632,6 +636,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         live.sends.stop();
         await live.trace.flush();
         leaveMemory(live);
+        await live.directories.close();
       }
       await own.commit({
         check: [],

@@ -4,12 +4,12 @@ import type { AgentRecord, Phase } from "./record.ts";
 import type { CreateRequest } from "./runtime.ts";
 import type { Backend } from "./backend.ts";
 import type { Live } from "./live.ts";
-import type { SigningService } from "./provider.ts";
+import type { DirectoryProvider, SigningService } from "./provider.ts";
 import type { ServiceTable } from "./view.ts";
 import type { TickDeps } from "./try.ts";
 import { commitHook } from "./commit.ts";
 import { runHook, wake } from "./hooks.ts";
-import { checkedMounts } from "./mounts.ts";
+import { checkedTable, mergedMounts } from "./mounts.ts";
 import { checkedName } from "./configure.ts";
 import { hookFrame } from "./frame.ts";
 import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
@@ -27,6 +27,7 @@ export interface LifecycleDeps {
   readonly backend: Backend;
   readonly signer: SigningService;
   readonly services: ServiceTable;
+  readonly directories: DirectoryProvider | undefined;
   readonly builtins: ReadonlySet<string>;
   readonly tick: TickDeps;
   readonly open: (id: AgentId) => Promise<Live>;
@@ -96,7 +97,7 @@ export async function createAgent(
   deps: LifecycleDeps,
 ): Promise<Live> {
   const { backend } = deps;
-  const record = newRecord(id, request, deps);
+  const record = await newRecord(id, request, deps);
   await openRegistry(id, deps);
   try {
     const pubkey = await deps.signer.create(id);
@@ -124,7 +125,11 @@ export async function createAgent(
   }
 }
 
-function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): AgentRecord {
+async function newRecord(
+  id: AgentId,
+  request: CreateRequest,
+  deps: LifecycleDeps,
+): Promise<AgentRecord> {
   if (typeof request.agent === "string" && !deps.builtins.has(request.agent)) {
     throw new FileError("not_found", "create", `/agents/${id}`, {
       detail: `there is no built-in agent ${JSON.stringify(request.agent)}; there are ${
@@ -147,7 +152,7 @@ function newRecord(id: AgentId, request: CreateRequest, deps: LifecycleDeps): Ag
     ...codeFields(request.agent),
     config: request.config ?? {},
     limits,
-    mounts: checkedMounts(deps.services, request.mounts ?? {}),
+    mounts: mergedMounts({}, await checkedTable(request.mounts ?? {}, deps), deps.services),
     request: requestDigest(request),
   };
 }

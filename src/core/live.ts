@@ -8,12 +8,15 @@ import type { TickResult } from "./agent.ts";
 import type { Payload } from "./envelope.ts";
 import type { AgentRecord, Phase, Turn } from "./record.ts";
 import { FIRST_TURN } from "./record.ts";
+import type { DirectoryProvider } from "./provider.ts";
 import type { OverflowPolicy, RowChange } from "./view.ts";
 import { DEFAULT_OVERFLOW } from "./view.ts";
 import type { Effects } from "./effects.ts";
 import { type Code, codeOf, FileError } from "../fs/error.ts";
 import { type Announcer, announcer } from "./announce.ts";
 import { decodeJson, decodeText } from "./code.ts";
+import { type Directories, openDirectories } from "./directories.ts";
+import { directoriesOf } from "./mounts.ts";
 import { type DeadLetters, makeDeadLetters } from "./dead.ts";
 import { type Inbox, openInbox } from "./inbox.ts";
 import { key } from "./keys.ts";
@@ -55,6 +58,7 @@ export interface Live {
   readonly trace: Trace;
   readonly sends: Sends;
   readonly changes: Announcer<RowChange>;
+  readonly directories: Directories;
   /** Called when a mount or an access changes. */
   readonly tableListeners: Set<() => void>;
   /** What `/status` says of storage; undefined after a change. */
@@ -103,6 +107,7 @@ export interface LiveOptions {
   readonly meter: Meter;
   readonly tracer: Tracer | undefined;
   readonly files: (live: Live) => FileService;
+  readonly directories: DirectoryProvider | undefined;
 }
 
 /** Opens an agent from its rows. @throws FileError `not_found` */
@@ -183,6 +188,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     trace,
     sends: undefined as unknown as Sends,
     changes,
+    directories: openDirectories(options.directories, options.onError),
     tableListeners: new Set(),
     storedBytes: undefined,
     agentFiles: undefined as unknown as FileService,
@@ -203,6 +209,9 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     ending: false,
     newBlobId,
   };
+  live.tableListeners.add(() =>
+    live.directories.keep(directoriesOf(live.record).map(([, mount]) => mount))
+  );
   live.agentFiles = options.files(live);
   const sends = await openSends({
     id,

@@ -67,8 +67,6 @@ export interface DirectoryProvider {
 export interface OpenDirectory {
   /** What is written counts at close. It is no part of a tick's commit: it cannot be rolled back. */
   readonly files: FileService;
-  /** Handles that are open, those of all who share it. */
-  readonly handles: number;
   /** Open handles are lost, and what they did not commit is discarded. */
   close(): Promise<void>;
 }

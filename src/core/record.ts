@@ -2,6 +2,7 @@
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { Failure, Limits } from "./agent.ts";
+import type { DirectoryMount } from "./provider.ts";
 import type { Access } from "./view.ts";
 import type { TraceMark } from "./tracer.ts";
 
@@ -18,8 +19,8 @@ export interface AgentRecord {
   readonly code_digest: string;
   readonly config: Json;
   readonly limits: Limits;
-  /** Access of mounts that differs from the table's, and null for those that are not mounted. */
-  readonly mounts: { readonly [path: string]: Access | null };
+  /** Access of mounts that differs from the table's, null for those that are not mounted; and directories of the host. */
+  readonly mounts: { readonly [path: string]: Access | DirectoryMount | null };
   /** SHA-256 of the request that made it, so that the same request again is no error. */
   readonly request: string;
 }

@@ -2,6 +2,7 @@
 import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { EnvelopeInput, Json, Source } from "./envelope.ts";
+import type { DirectoryMount } from "./provider.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
 import type { Term, TokenGrant, Tokens } from "./tokens.ts";
 import type { SomeLimits } from "./limits.ts";
@@ -22,7 +23,7 @@ export interface CreateRequest {
   readonly agent: string | { readonly code: string; readonly digest?: string };
   readonly config?: Json;
   readonly goals?: readonly string[];
-  readonly mounts?: Readonly<Record<string, Access>>;
+  readonly mounts?: Readonly<Record<string, Access | DirectoryMount>>;
   readonly limits?: Partial<Limits>;
 }
 
@@ -44,7 +45,7 @@ export interface AgentChange {
   readonly config?: Json;
   readonly limits?: SomeLimits;
   /** Null: no longer mounted. */
-  readonly mounts?: Readonly<Record<string, Access | null>>;
+  readonly mounts?: Readonly<Record<string, Access | DirectoryMount | null>>;
 }
 
 /** `restore`: the same life goes on here. `clone`: a new life with the same memory: a birth, a key and a queue of its own. */

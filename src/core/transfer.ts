@@ -15,7 +15,7 @@ import type { Row } from "./storage.ts";
 import type { SigningService } from "./provider.ts";
 import { agentId, isoTime, uuidv4 } from "./id.ts";
 import { checkedLimits } from "./limits.ts";
-import { checkedMounts } from "./mounts.ts";
+import { checkedMounts, withoutDirectories } from "./mounts.ts";
 import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import { FIRST_TURN } from "./record.ts";
@@ -253,7 +253,8 @@ function checkedRecord(
     pubkey,
     birth: mode === "clone" ? uuidv4(backend.random(16)) : String(record.birth),
     limits: checkedLimits(record.limits, DEFAULT_LIMITS),
-    mounts: checkedMounts(services, record.mounts),
+    // A file must not open directories of this host: an operator mounts them again.
+    mounts: checkedMounts(services, withoutDirectories(record.mounts)),
     request: `import ${record.request}`,
   };
 }

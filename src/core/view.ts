@@ -126,9 +126,13 @@ export type Access =
 
 export interface MountRow {
   readonly path: string;
-  /** The service's name. */
+  /** The service's name; `dir` for a directory of the host. */
   readonly service: string;
   readonly access: Access;
+  readonly type?: "dir";
+  /** Of a directory, and only told to operators: where it is, and which names are hidden if not the usual ones. */
+  readonly host_path?: string;
+  readonly hidden?: readonly string[];
 }
 
 export interface AgentView {

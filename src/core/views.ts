@@ -8,7 +8,7 @@ import type { Json, Source } from "./envelope.ts";
 import type { SigningService } from "./provider.ts";
 import type { TickResult } from "./agent.ts";
 import type { Principal } from "./runtime.ts";
-import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable } from "./view.ts";
+import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable, Viewer } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows, grants } from "./access.ts";
 import { setMounts } from "./configure.ts";
@@ -18,7 +18,7 @@ import { deadView } from "./dead_view.ts";
 import { encodeJson } from "./code.ts";
 import type { EnvelopeId } from "./id.ts";
 import { key } from "./keys.ts";
-import { mountRows } from "./mounts.ts";
+import { directoriesOf, mountRows } from "./mounts.ts";
 import { seal } from "./seal.ts";
 import { tracedFiles } from "./traced.ts";
 import { lapsed, type Term } from "./tokens.ts";
@@ -50,11 +50,15 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
     return cached.mounts;
   };
   function table(record: AgentRecord): readonly Mount[] {
-    return mountRows(deps.services, record).map(({ path, service, access }) => ({
-      path,
-      service: makers(service),
-      allows: (op, inner) => allows(access, op, inner),
-    }));
+    const services = mountRows(deps.services, record).filter(({ type }) => type === undefined);
+    return [
+      ...services.map(({ path, service, access }): Mount => ({
+        path,
+        service: makers(service),
+        allows: (op, inner) => allows(access, op, inner),
+      })),
+      ...directoryMounts(live, record, "agent"),
+    ];
   }
   const files = namespace(mounts, (listener) => {
     live.tableListeners.add(listener);
@@ -67,20 +71,50 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
 /** An agent's files with an operator's or a local caller's authority, as far as a token goes. */
 export function principalFiles(live: Live, deps: ViewDeps, principal: Principal): FileService {
   const source: Source = { kind: "http", principal: principal.name };
-  const view = makeView(live, deps, principal.viewer, source);
+  const isWhole = principal.viewer === "operator" &&
+    (principal.grant?.can ?? "operate") === "operate";
+  const view = makeView(live, deps, principal.viewer, source, isWhole);
   const makers = lazyServices(deps.services, view);
   const none: readonly Mount[] = [];
   const { grant } = principal;
-  const all: readonly Mount[] = Object.keys(deps.services).map((path) => ({
-    path,
-    service: makers(path),
-    allows: (op, inner) =>
-      overdue(grant, live.backend.now(), path) ?? grants(grant?.can, path, op, inner),
-  }));
-  return namespace(() => principal.viewer === "public" ? none : all, (listener) => {
+  const granted = (mount: Mount): Mount => ({
+    ...mount,
+    allows(op, inner) {
+      const limit = overdue(grant, live.backend.now(), mount.path) ??
+        grants(grant?.can, mount.path, op, inner);
+      return limit === true ? mount.allows?.(op, inner) ?? true : limit;
+    },
+  });
+  const all = Object.keys(deps.services).map((path) => granted({ path, service: makers(path) }));
+  let cached: { readonly record: AgentRecord; readonly mounts: readonly Mount[] } | undefined;
+  const mounts = () => {
+    if (cached?.record !== live.record) {
+      const directories = directoryMounts(live, live.record, principal.viewer).map(granted);
+      cached = { record: live.record, mounts: [...all, ...directories] };
+    }
+    return cached.mounts;
+  };
+  return namespace(() => principal.viewer === "public" ? none : mounts(), (listener) => {
+    live.tableListeners.add(listener);
     // What is open under a token ends with it.
     grant?.revoked?.addEventListener("abort", listener);
-    return () => grant?.revoked?.removeEventListener("abort", listener);
+    return () => {
+      live.tableListeners.delete(listener);
+      grant?.revoked?.removeEventListener("abort", listener);
+    };
+  });
+}
+
+/** The directories among an agent's mounts. Their access is everybody's, as it is the host's affair; a local caller only reads. */
+function directoryMounts(live: Live, record: AgentRecord, viewer: Viewer): Mount[] {
+  return directoriesOf(record).map(([path, mount]) => {
+    const isLess = viewer === "local" && mount.access === "read_write";
+    const access = isLess ? "read_only" : mount.access;
+    return {
+      path,
+      service: live.directories.at(mount),
+      allows: (op, inner) => allows(access, op, inner),
+    };
   });
 }
 
@@ -118,6 +152,8 @@ function makeView(
   deps: ViewDeps,
   viewer: AgentView["viewer"],
   source: Source,
+  /** With where its directories are on the host. */
+  isWhole = false,
 ): AgentView {
   const isAgent = viewer === "agent";
   const rows = isAgent ? agentRows(live) : otherRows(live);
@@ -194,7 +230,7 @@ function makeView(
     },
     // deno-lint-ignore require-await -- the view's answers are promises
     async mounts() {
-      return mountRows(deps.services, live.record);
+      return mountRows(deps.services, live.record, isWhole);
     },
     setMounts: (table) => setMounts(live, deps.services, table, nameOf(source)),
   };

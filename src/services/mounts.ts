@@ -11,6 +11,9 @@ const tableSchema = z.array(z.strictObject({
   path: z.string(),
   service: z.string().optional(),
   access: z.enum(ACCESSES as [Access, ...Access[]]),
+  type: z.literal("dir").exactOptional(),
+  host_path: z.string().exactOptional(),
+  hidden: z.array(z.string()).exactOptional(),
 }));
 
 export const mounts: ServiceFactory = (view) =>
@@ -18,6 +21,7 @@ export const mounts: ServiceFactory = (view) =>
     file({
       type: JSON_TYPE,
       about: `the whole table: [{ path, access }], access one of ${ACCESSES.join(" ")}; ` +
+        `a directory of the host is { path, type: "dir", host_path, access, hidden? }; ` +
         "what a write leaves out is no longer mounted",
       only: { write: ["operator"] },
       read: async () => JSON.stringify(await view.mounts()),
@@ -25,9 +29,7 @@ export const mounts: ServiceFactory = (view) =>
         const rows = fitting(tableSchema, jsonOf(data, "the table is a JSON array"));
         const paths = new Set(rows.map((row) => row.path));
         if (paths.size < rows.length) throw refusal("invalid_request", "a path is there twice");
-        await view.setMounts(rows.map(({ path, service, access }) => {
-          return { path, service: service ?? path, access };
-        }));
+        await view.setMounts(rows.map((row) => ({ ...row, service: row.service ?? row.path })));
       },
       watch: ({ signal }) => changesOf(view.rows, key.agent, signal),
     }),

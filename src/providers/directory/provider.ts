@@ -48,13 +48,7 @@ export function localDirectories({ never = [] }: LocalDirectoriesOptions = {}): 
 /** One holder's share of a worker. */
 function opened(worker: WorkerFiles, leave: () => Promise<void>): OpenDirectory {
   let left: Promise<void> | undefined;
-  return {
-    files: worker.files,
-    get handles() {
-      return worker.handles;
-    },
-    close: () => left ??= leave(),
-  };
+  return { files: worker.files, close: () => left ??= leave() };
 }
 
 function workerFor({ path, access, hidden }: DirectoryMount): WorkerFiles {

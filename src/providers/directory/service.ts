@@ -14,8 +14,6 @@ import { openSession, type Session } from "./session.ts";
 
 export interface WorkerFiles {
   readonly files: FileService;
-  /** Handles that are open. */
-  readonly handles: number;
   /** Ends the worker; every handle is lost, and what was not closed is discarded. */
   close(): Promise<void>;
 }
@@ -25,7 +23,6 @@ export function workerFiles(start: () => Worker, begin: Begin): WorkerFiles {
   let session: Session | undefined;
   let ending: Promise<void> | undefined;
   let numbers = 0;
-  const open = new Set<number>();
   /** Handles that nobody can close any more, because nobody has them. */
   const forgotten = new FinalizationRegistry<() => void>((close) => close());
 
@@ -45,17 +42,12 @@ export function workerFiles(start: () => Worker, begin: Begin): WorkerFiles {
     const mine = current("open", path);
     const number = ++numbers;
     const token = {};
-    const abort = () => {
-      open.delete(number);
-      mine.abort(number);
-    };
+    const abort = () => mine.abort(number);
     const leave = () => {
       signal?.removeEventListener("abort", abort);
       forgotten.unregister(token);
-      open.delete(number);
     };
     signal?.addEventListener("abort", abort);
-    open.add(number);
     try {
       const aborted = signal?.aborted ?? false;
       await mine.ask({ op: "open", path, mode, options, aborted, handle: number });
@@ -93,9 +85,6 @@ export function workerFiles(start: () => Worker, begin: Begin): WorkerFiles {
         told("remove", path, async () => {
           await current("remove", path).ask({ op: "remove", path, match });
         }),
-    },
-    get handles() {
-      return open.size;
     },
     close() {
       ending ??= session?.end() ?? Promise.resolve();
