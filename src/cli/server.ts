@@ -5,6 +5,7 @@ import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
 import { digest } from "../core/code.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
+import { localDirectories } from "../providers/directory/provider.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
 import { databaseCopies, removeCopies } from "./database_copy.ts";
 import { type Home, ownToken, removeQuietly } from "./home.ts";
@@ -61,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const runtime = await createAgentd({
       backend,
       signer: await openKeyFile(join(home.dir, KEYS)),
+      directories: localDirectories({ never: [home.dir] }),
       onError: options.report,
     }).catch((error) => {
       app.reject(error);
