@@ -123,6 +123,11 @@ export const tokenKey = {
   /** A scoped token's grant and digest. */
   token: (id: string) => `token/${id}`,
 } as const;
+export const HOOKS = "@hooks";
+export const hookKey = {
+  /** An incoming webhook, without its secret. */
+  hook: (name: string) => `hook/${name}`,
+} as const;
 export const registryKey = {
   /** `{ created_at }` of every agent that can be reached. */
   agent: (id: string) => `agent/${id}`,

@@ -1,6 +1,13 @@
 /** What an agent sees of an envelope. */
 import type { EnvelopeId, Timestamp } from "./id.ts";
-import { type Envelope, type Json, type Payload, senderOf, type Source } from "./envelope.ts";
+import {
+  type Envelope,
+  type Json,
+  type Metadata,
+  type Payload,
+  senderOf,
+  type Source,
+} from "./envelope.ts";
 
 export interface TriggerMeta {
   readonly envelope_id: EnvelopeId;
@@ -8,6 +15,8 @@ export interface TriggerMeta {
   /** The number under which this agent accepted it. */
   readonly seq: number;
   readonly created_at: Timestamp;
+  /** What else its sender or the way by which it came tells, such as a webhook's event. */
+  readonly extra?: NonNullable<Metadata["extra"]>;
 }
 
 export type Trigger =
@@ -38,8 +47,14 @@ export type Trigger =
 
 /** `seq`: the number under which it was accepted; `now`: the tick's time. */
 export function triggerOf(envelope: Envelope, seq: number, now: number): Trigger {
-  const { source, payload } = envelope;
-  const meta = { envelope_id: envelope.id, source, seq, created_at: envelope.timestamp };
+  const { source, payload, metadata: { extra } } = envelope;
+  const meta: TriggerMeta = {
+    envelope_id: envelope.id,
+    source,
+    seq,
+    created_at: envelope.timestamp,
+    ...(extra ? { extra } : {}),
+  };
   if (source.kind === "manual") return { type: "manual", meta, invoker: source.invoker };
   if (source.kind === "scheduler" && payload.kind === "json") {
     const alarm = payload.data as { scheduled_for: number; payload: Json };

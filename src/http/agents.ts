@@ -34,7 +34,7 @@ export interface AgentsDeps {
 }
 
 export function agentRoutes(deps: AgentsDeps): Route[] {
-  const { runtime, timer, watchers } = deps;
+  const { runtime, watchers } = deps;
   const files = (visit: Visit) => filesOf(deps, visit);
   return [
     {

@@ -9,6 +9,8 @@ import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
 import { backupRoute, type DatabaseCopy } from "./backup.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
+import { hookRoutes } from "./hooks/routes.ts";
+import type { HookStore } from "./hooks/store.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { demand } from "./rights.ts";
 import { methodsOf, operationOf, patternOf, type Route } from "./route.ts";
@@ -33,6 +35,8 @@ export interface AppOptions {
   readonly report?: (error: unknown) => void;
   /** What `/metrics` tells; the engine's counts are in it if it was given its meter. Absent: requests alone are counted. */
   readonly metrics?: Metrics;
+  /** Who may send by a signature; absent: nobody. */
+  readonly hooks?: HookStore;
   /** Keeps spans of requests and of the calls in them. */
   readonly tracer?: Tracer;
 }
@@ -71,6 +75,7 @@ export function createRouter(options: AppOptions): Router {
     ...tokenRoutes(runtime.tokens),
     ...transferRoutes(runtime, timer),
     backupRoute(options.backup, timer),
+    ...hookRoutes(runtime, options.hooks, clock),
     ...agentRoutes({ runtime, timer, watchers, tracer }),
   ];
   const hono = new Hono<Env>({ getPath: ({ url }) => plainPath(url) });

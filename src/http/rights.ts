@@ -14,6 +14,7 @@ export type Deed =
   | "delete an agent"
   | "pause or resume the runtime"
   | "make or revoke tokens"
+  | "see or change hooks"
   | "export or import agents"
   | "back up the database";
 
@@ -31,6 +32,7 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "delete an agent": ["operator"],
   "pause or resume the runtime": ["operator"],
   "make or revoke tokens": ["operator"],
+  "see or change hooks": ["operator"],
   "export or import agents": ["operator"],
   "back up the database": ["operator"],
 };
