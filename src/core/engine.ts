@@ -61,7 +61,7 @@ export interface RuntimeOptions {
   readonly services: ServiceTable;
   readonly signer: SigningService;
   readonly host: AgentHost;
-  readonly directories: DirectoryProvider | undefined;
+  readonly directories?: DirectoryProvider | undefined;
   readonly builtins: readonly { readonly name: string; readonly about: string }[];
   /** Told of what no caller waits for: a commit that failed, a row that is corrupt. */
   readonly onError: (error: unknown) => void;
