@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ACCESSES, concerns } from "../core/access.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { limitsSchema } from "../core/limits.ts";
+import { directoryMountSchema } from "../core/mounts.ts";
 import type { AgentChange, AgentInfo, CreateRequest, Runtime } from "../core/runtime.ts";
 import type { Backend } from "../core/backend.ts";
 import { tracedFiles } from "../core/traced.ts";
@@ -213,6 +214,10 @@ async function info(runtime: Runtime, id: AgentId, visit: Visit): Promise<Respon
   return json(await runtime.info(id));
 }
 
+/** A service's access, or a directory of the server's host. */
+const mount = z.union([z.enum(ACCESSES), directoryMountSchema]);
+const MOUNTS_ABOUT = "Access by path, or a directory of the host.";
+
 const CREATE_AGENT = named(
   "CreateAgent",
   z.strictObject({
@@ -227,7 +232,7 @@ const CREATE_AGENT = named(
     ]),
     config: z.json().meta({ description: "What the agent reads as `ctx.agent.config`." }),
     goals: z.array(z.string()),
-    mounts: z.record(z.string(), z.enum(ACCESSES)).meta({ description: "Access by path." }),
+    mounts: z.record(z.string(), mount).meta({ description: MOUNTS_ABOUT }),
     limits: limitsSchema,
   }).partial().required({ agent: true }),
 );
@@ -251,8 +256,8 @@ const CHANGE_AGENT = named(
     name: z.string(),
     config: z.json(),
     limits: limitsSchema,
-    mounts: z.record(z.string(), z.enum(ACCESSES).nullable()).meta({
-      description: "Access by path; null: no longer mounted.",
+    mounts: z.record(z.string(), mount.nullable()).meta({
+      description: `${MOUNTS_ABOUT} null: no longer mounted.`,
     }),
   }).partial(),
 );

@@ -72,6 +72,7 @@ const mountRow: z.ZodType<MountRow> = z.object({
   path: z.string(),
   service: z.string(),
   access: z.enum(ACCESSES),
+  type: z.literal("dir").exactOptional(),
 });
 
 export const AGENT = named<AgentInfo>("Agent", agentInfo);
