@@ -15,6 +15,7 @@ import {
   isSame,
   isUnchanged,
   moving,
+  mustBeSteady,
   type Names,
   type Passed,
   versionOf,
@@ -136,7 +137,7 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     names: Names | undefined,
     passed: readonly Passed[],
   ): void {
-    mustBeUnchanged(passed);
+    mustBeSteady(passed);
     hosted(() => fs.renameSync(disk.path(from.names!), disk.path(to)));
     from.names = names;
     landed(to, from.held, passed);
@@ -152,7 +153,7 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
 
   function makeDirectories(parent: Names, missing: readonly Names[]): readonly Passed[] {
     for (const names of missing) {
-      mustBeUnchanged(disk.pass(names.slice(0, -1)));
+      mustBeSteady(disk.pass(names.slice(0, -1)));
       hosted(() => fs.mkdirSync(disk.path(names)));
     }
     return disk.pass(parent);
@@ -193,7 +194,7 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     const { entry, real } = found.place;
     const isLink = entry.join("/") !== real.join("/");
     const passed = disk.pass(entry.slice(0, -1));
-    mustBeUnchanged(passed);
+    mustBeSteady(passed);
     if (found.kind === "directory" && !isLink) hosted(() => fs.rmdirSync(disk.path(entry)));
     else if (passed.length === 0) hosted(() => fs.unlinkSync(disk.path(entry)));
     else unlink(entry, passed);
@@ -225,7 +226,7 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     const binned = [...bin, "x"];
     hosted(() => fs.mkdirSync(disk.path(bin)));
     try {
-      mustBeUnchanged(passed);
+      mustBeSteady(passed);
       hosted(() => fs.renameSync(disk.path(entry), disk.path(binned)));
       const now = disk.look(binned);
       mustBeUnchanged(passed);
@@ -255,6 +256,7 @@ export function mustBegin(offset: number | undefined, size: number): void {
   });
 }
 
+/** What has just been done was done where it was meant. */
 function mustBeUnchanged(passed: readonly Passed[]): void {
   if (!passed.every(isUnchanged)) throw moving();
 }

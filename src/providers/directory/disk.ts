@@ -152,6 +152,15 @@ export function proven(
 }
 
 /**
+ * For a change that only a path can name: the directories have been what they are for as long as a proof takes, and are
+ * so now. Whoever exchanges them all the time changes nothing through us.
+ * @throws FileError `conflict`
+ */
+export function mustBeSteady(passed: readonly Passed[]): void {
+  if (!proven(passed, () => true) || !passed.every(isUnchanged)) throw moving();
+}
+
+/**
  * What stands there, proven to be within the directory; undefined if nothing does.
  * @throws FileError `conflict` when it is replaced again and again
  */

@@ -1,7 +1,16 @@
 /** A file of the disk that is open, and proven to be within the mounted directory before a byte of it moves. */
 import fs from "node:fs";
 import { refusal } from "../../fs/tree.ts";
-import { type Disk, identityOf, isSame, moving, type Names, proven, TRIES } from "./disk.ts";
+import {
+  type Disk,
+  identityOf,
+  isSame,
+  moving,
+  mustBeSteady,
+  type Names,
+  proven,
+  TRIES,
+} from "./disk.ts";
 import { hosted } from "./host_error.ts";
 
 /** Bytes that are read or written in one go. */
@@ -59,6 +68,7 @@ export function makeFile(disk: Disk, names: Names, permissions: number): HeldFil
   disk.mustStand();
   const passed = disk.pass(names.slice(0, -1));
   const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+  mustBeSteady(passed);
   const fd = hosted(() => fs.openSync(disk.path(names), flags, permissions));
   try {
     const info = fs.fstatSync(fd);

@@ -53,25 +53,25 @@ function opened(worker: WorkerFiles, leave: () => Promise<void>): OpenDirectory 
 
 function workerFor({ path, access, hidden }: DirectoryMount): WorkerFiles {
   const writable = access === "read_write";
+  const permissions = permissionsOf({ path, access });
   const begin: Begin = { op: "begin", root: path, writable, hidden: hidden ?? HIDDEN };
   // The literal is what `deno compile` and the house rules look for.
   const start = () =>
     new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
       name: "directory",
-      deno: { permissions: { ...NOTHING, read: [path], write: writable ? [path] : false } },
+      deno: { permissions },
     });
   return workerFiles(start, begin);
 }
 
-const NOTHING = {
-  env: false,
-  ffi: false,
-  import: false,
-  net: false,
-  run: false,
-  sys: false,
-} as const;
+/** All that a worker may: its directory. */
+export function permissionsOf(
+  { path, access }: Pick<DirectoryMount, "path" | "access">,
+): Deno.PermissionOptionsObject {
+  const none = { env: false, ffi: false, import: false, net: false, run: false, sys: false };
+  return { ...none, read: [path], write: access === "read_write" ? [path] : false };
+}
 
 /** @throws FileError `invalid_request`, `not_found`, `not_directory`, `permission_denied` */
 function realDirectory(mount: DirectoryMount): string {

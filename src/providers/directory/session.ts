@@ -27,7 +27,7 @@ export function openSession(start: () => Worker, begin: Begin): Session {
   let asked = 0;
   let over = false;
 
-  const worker = start();
+  const worker = started(start);
   worker.onmessage = ({ data }: MessageEvent<Answer>) => {
     const one = waiting.get(data.id);
     waiting.delete(data.id);
@@ -96,6 +96,18 @@ export function openSession(start: () => Worker, begin: Begin): Session {
       die("the directory is no longer mounted");
     },
   };
+}
+
+function started(start: () => Worker): Worker {
+  try {
+    return start();
+  } catch (cause) {
+    // It was checked when it was mounted; this program was started with less than the one that did.
+    throw new FileError("permission_denied", "open", "/", {
+      detail: "the program may not use this directory any more; an operator may mount it again",
+      cause,
+    });
+  }
 }
 
 function errorOf({ code, op, path, detail, extra }: Fault): FileError {
