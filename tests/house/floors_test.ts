@@ -7,6 +7,7 @@ import { files, type Graph, graph, urlsIn } from "./tree.ts";
 const DOORS = [
   "main.ts",
   "src/agentd.ts",
+  "conformance/crash.ts",
   "conformance/memory.ts",
   "conformance/mod.ts",
   "tests/bench",
