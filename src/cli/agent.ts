@@ -1,8 +1,7 @@
-/** The verbs on agents as a whole: create, list, status, delete, and the words of `/ctl`. */
-import type { LifecycleState, Limits, TickResult } from "../core/agent.ts";
-import type { AgentInfo, CreateRequest, RuntimeStatus } from "../core/runtime.ts";
-import type { Access, ControlWord } from "../core/view.ts";
-import type { Json } from "../core/envelope.ts";
+/** The verbs on agents as a whole: list, status, delete, and the words of `/ctl`. */
+import type { Failure, LifecycleState, TickResult } from "../core/agent.ts";
+import type { AgentInfo, RuntimeStatus } from "../core/runtime.ts";
+import type { ControlWord } from "../core/view.ts";
 import {
   type Action,
   answer,
@@ -13,51 +12,14 @@ import {
   printJson,
   withProgress,
 } from "./call.ts";
-import { EXIT, trouble, usage } from "./exit.ts";
+import { EXIT, trouble, usage, withFrames } from "./exit.ts";
 import { ago, clip, count, facts, safeLine, size, span, table } from "./print.ts";
+import { forgetSource, ownHome } from "./sources.ts";
 import type { Paint, Style } from "./terminal.ts";
 import { idOf } from "./target.ts";
 
-/** Makes an agent from a built-in, or from a JavaScript module without imports. */
-export const create: Action = async (call) => {
-  const id = idOf(arg(call, "id"));
-  const name = option<string>(call, "name");
-  const config = option<Json>(call, "config");
-  const goals = option<string[]>(call, "goal");
-  const mounts = option<[string, Access][]>(call, "mount");
-  const limits = option<Partial<Limits>>(call, "limits");
-  const request: CreateRequest = {
-    id,
-    agent: await codeOf(arg(call, "agent")),
-    ...(name === undefined ? {} : { name }),
-    ...(config === undefined ? {} : { config }),
-    ...(goals === undefined ? {} : { goals }),
-    ...(mounts === undefined ? {} : { mounts: Object.fromEntries(mounts) }),
-    ...(limits === undefined ? {} : { limits }),
-  };
-  const made = await withProgress(call, `creating ${id}`, call.server().create(request));
-  answer(call, { ...made.info, created: made.created }, () => [
-    `${call.terminal.paint("bold", id)} ${made.created ? "created" : "is there already"}   ` +
-    `${made.info.agent} · ${made.info.npub}`,
-  ]);
-};
-
-const SCRIPT = /\.m?[jt]sx?$/;
-
-async function codeOf(agent: string): Promise<CreateRequest["agent"]> {
-  if (!SCRIPT.test(agent) && !agent.includes("/")) return agent;
-  if (!/\.m?js$/.test(agent)) {
-    throw usage(
-      `${agent} is not a JavaScript module`,
-      "Give a bundled .js file, or the name of a built-in agent.",
-    );
-  }
-  try {
-    return { code: await Deno.readTextFile(agent) };
-  } catch (error) {
-    throw trouble(EXIT.failed, `Cannot read ${agent}: ${(error as Error).message}`);
-  }
-}
+/** Longer messages are in the logs. */
+const MAX_ERROR_COLUMNS = 300;
 
 /** All agents, or those in one state. */
 export const list: Action = async (call) => {
@@ -72,7 +34,7 @@ export const list: Action = async (call) => {
 
 function none(call: Call, state: LifecycleState | undefined): string {
   if (state) return `No agent is ${state}.`;
-  return `No agents yet. Make one: ${call.program} create bob counter`;
+  return `No agents yet. Make one: ${call.program} create bob counter, or ${call.program} init bot`;
 }
 
 function listed(call: Call, agents: readonly AgentInfo[]): string[] {
@@ -164,7 +126,10 @@ function agentFacts(call: Call, a: AgentInfo): string[] {
 /** Ends an agent and removes all that it had. */
 export const remove: Action = async (call) => {
   const id = idOf(arg(call, "id"));
-  await withProgress(call, `deleting ${id}`, call.server().delete(id));
+  const server = call.server();
+  await withProgress(call, `deleting ${id}`, server.delete(id));
+  const home = ownHome(call, server.url);
+  if (home) forgetSource(home, id);
   answer(call, { deleted: id }, () => [`${id} deleted`]);
 };
 
@@ -178,7 +143,7 @@ export const tick: Action = async (call) => {
     server.control(id, "tick", call.signal),
   );
   if (!result) throw trouble(EXIT.failed, `${id}: the server did not say how the tick went`);
-  if (!result.success) throw tickFailed(call, id, result);
+  if (!result.success) throw tickFailed(call, id, result, logsHint(call, id));
   answer(call, result, () => [
     `${id} ticked   ${call.terminal.paint("dim", tickWords(result))}`,
   ]);
@@ -195,14 +160,17 @@ export function tickWords(result: TickResult): string {
 }
 
 /** The error of a tick that failed; with --json its result is printed all the same. */
-export function tickFailed(call: Call, id: string, result: TickResult): Error {
+export function tickFailed(call: Call, id: string, result: TickResult, hint?: string): Error {
   if (call.json) printJson(call, result);
-  const { code, message } = result.error ?? { code: "agent_error", message: "the tick failed" };
-  return trouble(
-    EXIT.failed,
-    `${id} failed: ${clip(safeLine(message), 300)} (${code})`,
-    `See: ${call.program} logs ${id}`,
-  );
+  const failure: Failure = result.error ?? { code: "agent_error", message: "the tick failed" };
+  const message = clip(safeLine(failure.message), MAX_ERROR_COLUMNS);
+  const line = `${id} failed: ${message} (${failure.code})`;
+  return withFrames(trouble(EXIT.failed, line, hint), failure.stack);
+}
+
+/** Where to look for more. */
+export function logsHint(call: Call, id: string): string {
+  return `See: ${call.program} logs ${id}`;
 }
 
 const DONE: Record<Exclude<ControlWord, "tick">, string> = {

@@ -8,7 +8,7 @@ import { dirname, relative, resolve } from "node:path";
 import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { digest, encodeText } from "../core/code.ts";
 import { MAX_CODE_BYTES } from "../core/deploy.ts";
-import { span } from "./print.ts";
+import { MAP_COMMENT } from "../hosts/source_map.ts";
 import { EXIT, trouble } from "./exit.ts";
 import { importMapOf, isOfPackage, isOwnLocales, packageFile } from "./packages.ts";
 
@@ -17,15 +17,10 @@ export interface Bundle {
   /** SHA-256 of the code's UTF-8, hex. */
   readonly digest: string;
   readonly bytes: number;
-  /** The files that it was made of, outside packages: what `dev` watches. */
-  readonly inputs: readonly string[];
   /** What the bundler warned of, one line each. */
   readonly warnings: readonly string[];
   readonly ms: number;
 }
-
-/** Where a bundle keeps its source map: under a name that the engine does not read, so that positions are mapped with their files' names. */
-export const MAP_COMMENT = "//# agentdSourceMap=";
 
 const EXTENSIONS = [".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs", ".json"];
 const LOADERS: Readonly<Record<string, esbuild.Loader>> = {
@@ -57,16 +52,23 @@ function start(): Promise<void> {
 }
 
 /**
+ * The author's files that a bundle is made of, outside packages, each with a stamp that is another one when the file is; those that were looked for and are not
+ * there among them.
+ */
+export type Inputs = Map<string, string>;
+
+/**
  * Bundles the module at `entry`, as an operator or author names it.
+ * @param inputs takes the files that were read, also where this rejects
  * @throws an error for people, naming file, line and what to do
  */
-export async function bundle(entry: string): Promise<Bundle> {
+export async function bundle(entry: string, inputs: Inputs = new Map()): Promise<Bundle> {
   const began = performance.now();
   const path = resolve(entry);
-  if (!isFile(path)) throw trouble(EXIT.notFound, `There is no file ${entry}`);
+  inputs.set(path, stampOf(path));
+  if (!isFile(path)) throw noFile(entry, path);
   await start();
   const dir = dirname(path);
-  const inputs = new Set<string>();
   let built: esbuild.BuildResult<{ write: false }>;
   try {
     built = await esbuild.build({
@@ -108,15 +110,9 @@ export async function bundle(entry: string): Promise<Bundle> {
     code,
     digest: digest(code),
     bytes,
-    inputs: [...inputs],
     warnings: built.warnings.map(line),
     ms: Math.round(performance.now() - began),
   };
-}
-
-/** A word on a bundle for people. */
-export function about(bundle: Bundle): string {
-  return `${Math.ceil(bundle.bytes / 1024)} KB in ${span(bundle.ms)}`;
 }
 
 /** What the map says of the author's own files, in base64: nobody looks for an error's place in a package, and that is most of a map. */
@@ -136,7 +132,25 @@ function bareMap(text: string, dir: string): string {
   return encodeText(JSON.stringify(bare)).toBase64();
 }
 
-function sources(dir: string, inputs: Set<string>): esbuild.Plugin {
+/** Which file this is, as far as one can see from outside; `none` if there is none. */
+export function stampOf(path: string): string {
+  try {
+    const { mtime, size, ino } = Deno.statSync(path);
+    return `${mtime?.getTime()} ${size} ${ino}`;
+  } catch {
+    return "none";
+  }
+}
+
+function noFile(entry: string, path: string): Error {
+  const inside = `${entry.replace(/\/$/, "")}/agent.ts`;
+  const hint = isFile(`${path}/agent.ts`)
+    ? `It is a directory; did you mean ${inside}?`
+    : undefined;
+  return trouble(EXIT.notFound, `There is no file ${entry}`, hint);
+}
+
+function sources(dir: string, inputs: Inputs): esbuild.Plugin {
   const imports = importMapOf(dir);
   return {
     name: "sources",
@@ -145,12 +159,14 @@ function sources(dir: string, inputs: Set<string>): esbuild.Plugin {
         const from = importer ? dirname(importer) : dir;
         if (kind === "entry-point") return { path, namespace: FILES };
         const found = locate(path, from, imports);
-        if (typeof found !== "string") return found;
-        return { path: found, namespace: FILES };
+        if (typeof found === "string") return { path: found, namespace: FILES };
+        if (/^\.{0,2}\//.test(path)) inputs.set(resolve(from, path), "none");
+        return found;
       });
       build.onLoad({ filter: /.*/, namespace: FILES }, async ({ path }) => {
         const extension = /\.[a-z]+$/.exec(path)?.[0] ?? ".js";
-        if (!isOfPackage(path)) inputs.add(path);
+        // Before it is read, so that a change in between is seen as one.
+        if (!isOfPackage(path)) inputs.set(path, stampOf(path));
         return {
           contents: isOwnLocales(path) ? ENGLISH : await Deno.readFile(path),
           loader: LOADERS[extension] ?? "js",

@@ -22,6 +22,8 @@ const REFUSALS: ReadonlySet<number> = new Set([401, 402, 403, 429]);
 interface Trouble extends Error {
   readonly exit: ExitCode;
   readonly hint: string | undefined;
+  /** Where in an agent's own code it failed, the innermost first. */
+  readonly frames?: readonly string[];
 }
 
 /** An error with an exit code. `hint` is what to try, a sentence. */
@@ -32,6 +34,23 @@ export function trouble(exit: ExitCode, message: string, hint?: string): Error {
 /** The caller wrote a command that cannot be run. */
 export function usage(message: string, hint?: string): Error {
   return trouble(EXIT.usage, message, hint);
+}
+
+/** The same error with the places in an agent's own code where it failed, the innermost first. */
+export function withFrames(error: Error, frames: readonly string[] | undefined): Error {
+  return frames ? Object.assign(error, { frames }) : error;
+}
+
+/** Lines that say by which way an agent's own code came to where it failed; none where the error's own line says it all. */
+export function frameLines(error: unknown): string[] {
+  const frames = framesOf(error);
+  return frames.length > 1 ? frames.map((frame) => `    at ${frame}`) : [];
+}
+
+function framesOf(error: unknown): readonly string[] {
+  if (isTrouble(error)) return error.frames ?? [];
+  const stack = isFileError(error) ? error.extra?.stack : undefined;
+  return Array.isArray(stack) ? stack : [];
 }
 
 /** An error that no server refused with: its code says nothing about the exit code. */
@@ -82,10 +101,12 @@ export function lineOf(error: unknown): string {
 /** The same for machines. */
 export function jsonOf(error: unknown): { error: Record<string, unknown> } {
   const hint = hintOf(error);
+  const stack = framesOf(error);
   return {
     error: {
       ...(isTrouble(error) ? {} : { code: codeOf(error) }),
       message: messageOf(error),
+      ...(stack.length > 0 ? { stack } : {}),
       ...(hint ? { hint } : {}),
       exit: exitOf(error),
     },

@@ -1,5 +1,5 @@
 /** `agentd init`: an agent to begin with, its types, and a test that runs. */
-import { dirname, join } from "node:path";
+import { join, resolve } from "node:path";
 import agentText from "./template/agent.ts" with { type: "text" };
 import testText from "./template/agent_test.ts" with { type: "text" };
 import typesText from "./template/agentd.d.ts" with { type: "text" };
@@ -29,11 +29,7 @@ export const init: Action = async (call) => {
   } catch (error) {
     throw trouble(EXIT.failed, `Cannot write into ${dir}: ${(error as Error).message}`);
   }
-  const name = dir.split("/").filter(Boolean).at(-1) ?? "bot";
-  answer(call, { dir: dirname(paths[0]!), files: paths }, () => [
-    `wrote ${paths.join(" ")}`,
-    call.terminal.paint("dim", `next: agentd create ${name} ${paths[0]}`),
-  ]);
+  answer(call, { dir: resolve(call.cwd, dir), files: paths }, () => [`wrote ${paths.join(" ")}`]);
 };
 
 async function exists(path: string): Promise<boolean> {

@@ -71,21 +71,22 @@ export const VERBS: readonly Verb[] = [
     args: "<agent> [message...]",
     about: "one message to a new agent in memory; print its reply",
     group: SERVER,
-    options: [{
-      flags: "--unsafe-inline",
-      about: "run a module of yours inside this program, with all of its rights",
-    }],
-    examples: [
-      ["run echo hello", ""],
-      ["run --unsafe-inline ./bot.ts hello", "your code, not walled off"],
-    ],
+    examples: [["run echo hello", ""], ["run bot/agent.ts 'remember milk'", "code of yours"]],
     local: true,
     load: async () => (await import("./run.ts")).run,
   },
   {
+    name: "init",
+    args: "<dir>",
+    about: "write an agent to begin with: its code, types and test",
+    group: AGENTS,
+    examples: [["init bot", "then: create bot bot/agent.ts"]],
+    load: async () => (await import("./init.ts")).init,
+  },
+  {
     name: "create",
     args: "<id> <agent>",
-    about: "make an agent from a built-in or a bundled module",
+    about: "make an agent from a built-in or a file",
     group: AGENTS,
     options: [
       { flags: "--name <name>", about: "a name for people" },
@@ -106,9 +107,17 @@ export const VERBS: readonly Verb[] = [
     examples: [
       ["create bob counter", ""],
       ["create ann echo --name Ann --goal 'answer politely'", ""],
-      ['create bot ./bot.js --config \'{"lang":"en"}\'', "a bundled module"],
+      ['create bot bot/agent.ts --config \'{"lang":"en"}\'', "code of yours"],
     ],
-    load: async () => (await import("./agent.ts")).create,
+    load: async () => (await import("./create.ts")).create,
+  },
+  {
+    name: "deploy",
+    args: "<id> <file>",
+    about: "give an agent other code; its state is kept",
+    group: AGENTS,
+    examples: [["deploy bot bot/agent.ts", ""]],
+    load: async () => (await import("./deploy.ts")).deploy,
   },
   {
     name: "list",

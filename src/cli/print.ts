@@ -88,6 +88,14 @@ export function size(bytes: number | undefined): string {
   return `${unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** `$0`, `$5`, `$0.50`, `$0.0003`. */
+export function dollars(microUsd: number): string {
+  if (microUsd % 1_000_000 === 0) return `$${microUsd / 1_000_000}`;
+  const inCents = microUsd % 10_000 === 0;
+  const text = (microUsd / 1_000_000).toFixed(inCents ? 2 : 6);
+  return "$" + (inCents ? text : text.replace(/0+$/, ""));
+}
+
 /** `1 agent`, `2 agents`. */
 export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -79,6 +79,13 @@ function ownServer(asked: ReachAsked, url: string): Reach | undefined {
   }
 }
 
+/** Is the server at `url` the one that runs in this data directory? */
+export function isServerOf(home: Home, url: string): boolean {
+  const seen = seeServer(home);
+  const noted = seen.state === "running" ? seen.note?.url : undefined;
+  return noted !== undefined && plain(noted) === plain(url);
+}
+
 function plain(url: string): string {
   return url.replace(/\/+$/, "").replace(/^http:\/\/localhost(?=[:/]|$)/, "http://127.0.0.1");
 }

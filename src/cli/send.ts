@@ -1,7 +1,7 @@
 /** `agentd send`: a message to an agent, and its replies if they are waited for. */
 import { type EnvelopeId, foreignEnvelopeId } from "../core/id.ts";
 import type { Json, Payload } from "../core/envelope.ts";
-import { tickFailed } from "./agent.ts";
+import { logsHint, tickFailed } from "./agent.ts";
 import {
   type Action,
   answer,
@@ -37,7 +37,7 @@ export const send: Action = async (call) => {
     }, { signal: call.signal, ...(wait ? { waitMs: seconds * 1000 } : {}) }),
   );
   if ("tick" in sent) {
-    if (!sent.tick.success) throw tickFailed(call, id, sent.tick);
+    if (!sent.tick.success) throw tickFailed(call, id, sent.tick, logsHint(call, id));
     if (call.json) return printJson(call, sent);
     // How many ticks it has had is known to the agent alone, and of interest to people alone.
     const { tick_count } = await server.info(id);

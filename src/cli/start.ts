@@ -1,10 +1,19 @@
 /** From the words typed to the exit code: which verb, what it is given, how it ends, what Ctrl-C does. */
 import { parseArgs } from "./args.ts";
 import type { Call } from "./call.ts";
-import { EXIT, EXIT_INTERRUPTED, EXIT_TERMINATED, exitOf, jsonOf, lineOf } from "./exit.ts";
+import {
+  EXIT,
+  EXIT_INTERRUPTED,
+  EXIT_TERMINATED,
+  exitOf,
+  frameLines,
+  jsonOf,
+  lineOf,
+} from "./exit.ts";
 import { findHome } from "./home.ts";
 import { type Verb, VERBS } from "./mod.ts";
 import { clientOf } from "./reach.ts";
+import { safe } from "./print.ts";
 import { isBrokenPipe, openTerminal, type Terminal } from "./terminal.ts";
 import { VERSION } from "./version.ts";
 
@@ -102,7 +111,10 @@ function failed(error: unknown, terminal: Terminal, json: boolean): number {
   if (isBrokenPipe(error)) return EXIT.done;
   try {
     if (json) terminal.note(JSON.stringify(jsonOf(error)));
-    else terminal.note(`${terminal.paintNote("red", "error:")} ${lineOf(error)}`);
+    else {
+      terminal.note(`${terminal.paintNote("red", "error:")} ${safe(lineOf(error))}`);
+      for (const line of frameLines(error)) terminal.note(terminal.paintNote("dim", safe(line)));
+    }
   } catch {
     // Nobody reads standard error either; the exit code says it.
   }

@@ -141,6 +141,8 @@ export interface Usage {
 export interface Failure {
   readonly code: Code;
   readonly message: string;
+  /** Where in the agent's own code, innermost first: `onTrigger (agent.ts:10:13)`. */
+  readonly stack?: readonly string[];
 }
 
 export interface TickResult {

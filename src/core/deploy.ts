@@ -11,6 +11,7 @@ import { hookFrame } from "./frame.ts";
 import { isoTime } from "./id.ts";
 import { key } from "./keys.ts";
 import { runHookOf } from "./hooks.ts";
+import type { Deployed } from "./view.ts";
 
 /** A bundled module has at most so many bytes. */
 export const MAX_CODE_BYTES = 12 * 1024 * 1024;
@@ -31,11 +32,6 @@ export function moduleDigest(code: string, said?: string): string {
     throw refuse(`its SHA-256 is ${own}, not ${said.slice(0, 64)}: it was damaged on its way`);
   }
   return own;
-}
-
-export interface Deployed {
-  readonly code_digest: string;
-  readonly version: number;
 }
 
 /**
@@ -79,13 +75,10 @@ export async function deploy(
     const stateRows = state === live.state
       ? []
       : largeRows(key.state, encodeText(state), live.newBlobId);
-    const event = live.trajectory.add({
-      type: "deploy",
-      timestamp: isoTime(live.backend.now()),
-      by,
-      before: { code_digest: record.code_digest, version: turn.version },
-      after: { code_digest: newDigest, version: instance.version },
-    });
+    const before = { code_digest: record.code_digest, version: turn.version };
+    const after = { code_digest: newDigest, version: instance.version };
+    const timestamp = isoTime(live.backend.now());
+    const event = live.trajectory.add({ type: "deploy", timestamp, by, before, after });
     const oldCode = await live.storage.get(key.code);
     await commitTurn(
       live,
@@ -114,8 +107,8 @@ export async function deploy(
     live.justWoken = true;
     await old?.stop().catch(() => {});
     live.trajectory.announce(event);
-    live.trace.add({ type: "lifecycle", state: "deployed", by, ...event.after as object });
-    return { code_digest: newDigest, version: instance.version };
+    live.trace.add({ type: "lifecycle", state: "deployed", by, ...after });
+    return { ...after, before };
   } catch (error) {
     await instance.stop().catch(() => {});
     throw error;

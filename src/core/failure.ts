@@ -40,7 +40,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     after: undefined,
   }));
   const ids = idsOf(effects.frame);
-  live.trace.add({ type: "error", ...ids, code: failure.code, message: failure.message });
+  live.trace.add({ type: "error", ...ids, ...failure });
   live.trace.add({
     type: "tick_end",
     ...ids,

@@ -12,7 +12,9 @@ export function idsOf(frame: TickFrame) {
 /** What is told of an error. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof FileError) {
-    return { code: error.code, message: error.detail ?? error.message };
+    const { code, detail, message, extra } = error;
+    const stack = extra?.stack;
+    return { code, message: detail ?? message, ...(Array.isArray(stack) ? { stack } : {}) };
   }
   return {
     code: codeOf(error) === "internal" ? "agent_error" : codeOf(error),

@@ -135,6 +135,17 @@ export interface MountRow {
   readonly hidden?: readonly string[];
 }
 
+/** The code that an agent runs, and the version of its state under it. */
+export interface CodeVersion {
+  readonly code_digest: string;
+  readonly version: number;
+}
+
+/** What a deploy came to. */
+export interface Deployed extends CodeVersion {
+  readonly before: CodeVersion;
+}
+
 export interface AgentView {
   readonly id: AgentId;
   readonly viewer: Viewer;
@@ -172,7 +183,7 @@ export interface AgentView {
   code(): Promise<Uint8Array | undefined>;
   codeDigest(): string;
   /** Takes the turn after the running tick. The old code stays where it fails. */
-  deploy(code: string, digest?: string): Promise<{ code_digest: string; version: number }>;
+  deploy(code: string, digest?: string): Promise<Deployed>;
   overflow(): Promise<OverflowPolicy>;
   setOverflow(policy: OverflowPolicy): Promise<void>;
   mounts(): Promise<readonly MountRow[]>;

@@ -8,11 +8,18 @@ import type { Json, Source } from "./envelope.ts";
 import type { SigningService } from "./provider.ts";
 import type { TickResult } from "./agent.ts";
 import type { Principal } from "./runtime.ts";
-import type { AgentStatus, AgentView, ControlWord, Receipt, ServiceTable, Viewer } from "./view.ts";
+import type {
+  AgentStatus,
+  AgentView,
+  ControlWord,
+  Deployed,
+  Receipt,
+  ServiceTable,
+  Viewer,
+} from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows, grants } from "./access.ts";
 import { setMounts } from "./configure.ts";
-import type { Deployed } from "./deploy.ts";
 import { readLarge } from "./blob.ts";
 import { deadView } from "./dead_view.ts";
 import { encodeJson } from "./code.ts";

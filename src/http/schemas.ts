@@ -39,7 +39,13 @@ export const STATES: readonly LifecycleState[] = [
 ];
 const state = z.enum(STATES);
 
-const failure = z.object({ code, message: z.string() });
+const failure = z.object({
+  code,
+  message: z.string(),
+  stack: z.array(z.string()).exactOptional().meta({
+    description: "Where in the agent's own code, innermost first.",
+  }),
+});
 const lastError = failure.extend({ at: time });
 const limits = limitsSchema.required().extend({
   retention: limitsSchema.shape.retention.unwrap().required(),

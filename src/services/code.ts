@@ -17,7 +17,7 @@ export const code: ServiceFactory = (view) => {
       kind: "value",
       type: "text/javascript",
       about: "the agent's bundled module; a write or a call deploys another one, a call answers " +
-        "{ code_digest, version }",
+        "{ code_digest, version, before }",
       maxBytes: MAX_CODE_BYTES,
       only: { write: ["operator"], call: ["operator"] },
       async stat() {

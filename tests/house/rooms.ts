@@ -50,7 +50,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     world: "deno",
   },
-  "main.ts": { on: ["src/agentd.ts", "src/cli"], packages: [], world: "deno" },
+  "main.ts": {
+    on: ["src/agentd.ts", "src/cli", "src/hosts/process_child.ts"],
+    packages: [],
+    world: "deno",
+  },
   "conformance": { on: ["src/fs", "src/core", "src/agentd.ts"], packages: [], world: "none" },
 };
 
@@ -60,6 +64,10 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/backends/cloudflare": { world: "web", why: "runs in a Worker" },
   "src/backends/browser": { world: "web", why: "runs in a page" },
   "src/hosts/process.ts": { world: "deno", why: "starts subprocesses" },
+  "src/hosts/source_map.ts": {
+    packages: ["@jridgewell/sourcemap-codec"],
+    why: "reads where an agent's lines come from",
+  },
   "src/hosts/process_child.ts": { world: "deno", why: "is a process of its own" },
   "src/hosts/process": { world: "deno", why: "the two ends of the pipe between them" },
   "src/providers/directory": { world: "deno", why: "directories of this machine" },

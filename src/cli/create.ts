@@ -1,0 +1,64 @@
+/** `agentd create`: an agent from a built-in, or from a file that is bundled here. */
+import type { Limits } from "../core/agent.ts";
+import type { Json } from "../core/envelope.ts";
+import type { AgentDetails, AgentInfo, CreateRequest } from "../core/runtime.ts";
+import type { Access } from "../core/view.ts";
+import { type Action, answer, arg, type Call, option, withProgress } from "./call.ts";
+import { codeBody, codeOf } from "./code.ts";
+import { dollars } from "./print.ts";
+import { noteCode } from "./sources.ts";
+import { idOf } from "./target.ts";
+
+export const create: Action = async (call) => {
+  const id = idOf(arg(call, "id"));
+  const code = await codeOf(call, arg(call, "agent"));
+  const server = call.server();
+  const request = { ...requestOf(call), id, agent: codeBody(code) };
+  const made = await withProgress(call, `creating ${id}`, server.create(request));
+  noteCode(call, server.url, id, code);
+  const details = await server.info(id);
+  answer(call, { ...made.info, created: made.created }, () => [line(call, made, details)]);
+};
+
+function requestOf(call: Call): Omit<CreateRequest, "id" | "agent"> {
+  const name = option<string>(call, "name");
+  const config = option<Json>(call, "config");
+  const goals = option<string[]>(call, "goal");
+  const mounts = option<[string, Access][]>(call, "mount");
+  const limits = option<Partial<Limits>>(call, "limits");
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(config === undefined ? {} : { config }),
+    ...(goals === undefined ? {} : { goals }),
+    ...(mounts === undefined ? {} : { mounts: Object.fromEntries(mounts) }),
+    ...(limits === undefined ? {} : { limits }),
+  };
+}
+
+function line(
+  call: Call,
+  { info, created }: { readonly info: AgentInfo; readonly created: boolean },
+  details: AgentDetails,
+): string {
+  const said = `${call.terminal.paint("bold", info.id)} ${
+    created ? "created" : "is there already"
+  }`;
+  const what = info.agent === "module" ? reachOf(details) : `${info.agent} · ${info.npub}`;
+  return `${said}   ${what}`;
+}
+
+/** How far an agent of one's own code goes: `own process · no network · may spend $0`. */
+function reachOf({ mounts, budget }: AgentDetails): string {
+  const open = mounts.some(({ path, access }) => path === "/http" && access !== "disabled");
+  return [
+    "own process",
+    open ? "network by /http" : "no network",
+    `may spend ${dollars(limitOf(budget))}`,
+  ].join(" · ");
+}
+
+/** Micro-USD. */
+function limitOf(budget: Json): number {
+  const limit = (budget as { limit_micro_usd?: unknown } | null)?.limit_micro_usd;
+  return typeof limit === "number" ? limit : 0;
+}
