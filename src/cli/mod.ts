@@ -2,6 +2,7 @@
 import { jsonText, type VerbSpec, wholeNumber } from "./args.ts";
 import type { Action } from "./call.ts";
 import { CANS } from "../core/tokens.ts";
+import { SCHEMES } from "../http/hooks/schemes.ts";
 import { readSpan } from "./span.ts";
 import { usage } from "./exit.ts";
 
@@ -360,6 +361,41 @@ export const VERBS: readonly Verb[] = [
       ["token revoke 0f3a5c7e9b1d", "at once"],
     ],
     load: async () => (await import("./token.ts")).token,
+  },
+  {
+    name: "hook",
+    args: "[word] [name] [agent]",
+    about: "webhooks of other services: list, add, rm",
+    group: KEEP,
+    options: [
+      {
+        flags: "--scheme <scheme>",
+        about: "how its messages are signed (github)",
+        choices: SCHEMES,
+      },
+      {
+        flags: "--secret <where>",
+        about: "-, env:AGENTD_NAME or file:/PATH of the server (a new one, told once)",
+      },
+      { flags: "--signature-header <name>", about: "where the signature is (x-signature-256)" },
+      { flags: "--id-header <name>", about: "where the delivery is named" },
+      { flags: "--event-header <name>", about: "where the kind of event is named" },
+      { flags: "--timestamp-header <name>", about: "where the time of sending is" },
+      {
+        flags: "--tolerance <seconds>",
+        about: "how much that time may be off (300)",
+        read: wholeNumber(1),
+      },
+      { flags: "--signed <template>", about: "what is signed, of {body}, {timestamp}, {id}" },
+    ],
+    examples: [
+      ["hook add github bob", "GitHub's; the secret on standard output"],
+      ["hook add ci bob --scheme hmac-sha256 --secret - < secret", "one that is there already"],
+      ["hook add pay bob --secret env:AGENTD_PAY --timestamp-header x-time", ""],
+      ["hook list", ""],
+      ["hook rm github", ""],
+    ],
+    load: async () => (await import("./hook.ts")).hook,
   },
   {
     name: "export",

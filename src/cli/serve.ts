@@ -32,7 +32,14 @@ async function run(
   });
   const address = parseListen(settings.listen, call.cwd);
   const report = reporter(call);
-  const server = await startServer({ home, address, settings, version: call.version, report })
+  const server = await startServer({
+    home,
+    address,
+    settings,
+    version: call.version,
+    env: call.env,
+    report,
+  })
     .catch((error) => {
       throw asFailure(error);
     });

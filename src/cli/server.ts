@@ -3,15 +3,21 @@ import { join } from "node:path";
 import { createAgentd } from "../agentd.ts";
 import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
 import { digest } from "../core/code.ts";
+import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
+import { openHooks } from "../http/hooks/store.ts";
+import { createMetrics } from "../http/metrics.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
 import { databaseCopies, removeCopies } from "./database_copy.ts";
 import { type Home, ownToken, removeQuietly } from "./home.ts";
 import { type Address, isLoopback, listen, type Listening, urlOf } from "./listen.ts";
 import { heldBy, type HeldNote, holdNote } from "./note.ts";
+import { processStats } from "./process_stats.ts";
+import { resolveSecret, secretFile } from "./secret_file.ts";
 import type { Settings } from "./settings.ts";
+import { tracerOf } from "./tracing.ts";
 
 const KEYS = "keys";
 /** Requests get so much of the time to stop; the rest is for the ticks that run. */
@@ -22,6 +28,7 @@ export interface ServerOptions {
   readonly address: Address;
   readonly settings: Settings;
   readonly version: string;
+  readonly env: (name: string) => string | undefined;
   /** Told of errors that no caller gets. */
   readonly report: (error: unknown) => void;
 }
@@ -54,13 +61,25 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     removeCopies(home);
     const token = ownToken(home);
     const requiresToken = settings.require_token || isOpen(options.address);
+    const hooks = await openHooks({
+      storage: backend.storage(HOOKS),
+      secrets: secretFile(home),
+      resolve: (reference) => Promise.resolve(resolveSecret(reference, options.env)),
+      now: backend.now,
+      report: options.report,
+    });
     const stopping = new AbortController();
     const app = Promise.withResolvers<App>();
     app.promise.catch(() => {});
     const listening = await listen(options.address, serving(options.address, app.promise));
     undo.unshift(() => listening.cut());
+    const metrics = createMetrics({ version: options.version, process: processStats });
+    const tracer = await tracerOf(options.version);
+    const tracing = tracer ? { tracer } : {};
     const runtime = await createAgentd({
       backend,
+      meter: metrics.meter,
+      ...tracing,
       signer: await openKeyFile(join(home.dir, KEYS)),
       directories: localDirectories({ never: [home.dir] }),
       onError: options.report,
@@ -78,6 +97,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       clock: backend,
       stopping: stopping.signal,
       backup: databaseCopies(home, backend),
+      hooks,
+      metrics,
+      ...tracing,
       report: options.report,
     }));
     const url = urlOf(listening.address);

@@ -1,7 +1,7 @@
 /** The control plane from the other side: the runtime's verbs, and an agent's files as a `FileService`, over HTTP. */
 import type { LifecycleState, TickResult } from "../core/agent.ts";
 import type { Backend } from "../core/backend.ts";
-import type { EnvelopeInput } from "../core/envelope.ts";
+import type { EnvelopeInput, Json } from "../core/envelope.ts";
 import type { AgentId } from "../core/id.ts";
 import type {
   AgentChange,
@@ -16,6 +16,7 @@ import type { ImportMode } from "../core/runtime.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
 import type { FileService } from "../fs/file.ts";
 import { clientFiles } from "./client_files.ts";
+import type { ShownHook } from "./hooks/hook.ts";
 import { PASSPHRASE_HEADER } from "./passphrase.ts";
 import { type Ask, chunksOf, createWire, type Fetch } from "./wire.ts";
 
@@ -89,10 +90,20 @@ export interface Client {
     list(): Promise<readonly TokenGrant[]>;
     revoke(id: string): Promise<void>;
   };
+  readonly hooks: {
+    /** Made, or put in the place of the one before; without a secret, the one before stays. */
+    put(
+      name: string,
+      input: { readonly [field: string]: Json },
+    ): Promise<{ readonly hook: ShownHook; readonly created: boolean }>;
+    list(): Promise<readonly ShownHook[]>;
+    remove(name: string): Promise<void>;
+  };
 }
 
 const JSON_TYPE = "application/json";
 const TOKENS = "/runtime/tokens";
+const HOOKS = "/hooks";
 
 export function connect(options: ConnectOptions): Client {
   const url = options.url.replace(/\/+$/, "");
@@ -216,6 +227,27 @@ export function connect(options: ConnectOptions): Client {
       async revoke(id) {
         const path = `${TOKENS}/${encodeURIComponent(id)}`;
         await wire.send({ op: "revoke", path, method: "DELETE" });
+      },
+    },
+    hooks: {
+      async put(name, input) {
+        const response = await wire.send({
+          op: "put hook",
+          path: `${HOOKS}/${encodeURIComponent(name)}`,
+          named: name,
+          method: "PUT",
+          body: JSON.stringify(input),
+          type: JSON_TYPE,
+        });
+        return { hook: await response.json() as ShownHook, created: response.status === 201 };
+      },
+      async list() {
+        const { hooks } = await asked({ op: "list", path: HOOKS }) as { hooks: ShownHook[] };
+        return hooks;
+      },
+      async remove(name) {
+        const path = `${HOOKS}/${encodeURIComponent(name)}`;
+        await wire.send({ op: "remove hook", path, named: name, method: "DELETE" });
       },
     },
   };

@@ -46,6 +46,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "yaml",
       "resolve.exports",
       "@jridgewell/sourcemap-codec",
+      "@opentelemetry/api",
       "zod",
     ],
     world: "deno",
@@ -93,7 +94,10 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "yaml": ["src/cli/fleet.ts"],
   "nostr-tools": ["src/providers/signer", "src/drivers"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
+  "@opentelemetry/api": ["src/cli/opentelemetry.ts"],
+  "@seriousme/openapi-schema-validator": [],
   "fast-check": [],
+  "playwright-core": [],
   // What `init` writes is the user's, who has no tests/assert.ts.
   "node:assert": ["tests/assert.ts", "src/cli/template"],
 };

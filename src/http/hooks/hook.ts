@@ -1,6 +1,7 @@
 /** What a hook is: whose messages it lets in, for which agent, and how they are signed. */
 import { z } from "zod";
 import { agentId } from "../../core/id.ts";
+import type { Scheme } from "./schemes.ts";
 
 /** With the prefix and a digest it still fits into an envelope id. */
 const NAME = /^[a-z0-9][a-z0-9_-]{0,47}$/;
@@ -103,7 +104,16 @@ export interface Hook {
 }
 
 /** As it is told. */
-export function shownHook({ name, config, secret, created_at }: Hook) {
+export interface ShownHook {
+  readonly name: string;
+  readonly agent: string;
+  readonly scheme: Scheme;
+  readonly secret: Hook["secret"];
+  readonly created_at: string;
+  readonly url: string;
+}
+
+export function shownHook({ name, config, secret, created_at }: Hook): ShownHook {
   return { name, ...config, secret, created_at, url: `/hooks/${name}` };
 }
 

@@ -9,6 +9,7 @@ import { named } from "../schemas.ts";
 import { json, noContent, type Visit } from "../visit.ts";
 import { createDeliver } from "./deliver.ts";
 import { hookSchema, shownHook } from "./hook.ts";
+import { SCHEMES } from "./schemes.ts";
 import type { HookStore } from "./store.ts";
 
 const TAG = "Hooks";
@@ -18,7 +19,7 @@ const HOOK_INPUT = named("HookInput", hookSchema);
 const shown = z.looseObject({
   name: z.string(),
   agent: z.string(),
-  scheme: z.enum(["github", "hmac-sha256"]),
+  scheme: z.enum(SCHEMES),
   secret: z.union([
     z.literal("kept"),
     z.object({ env: z.string() }),
