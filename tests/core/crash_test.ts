@@ -3,6 +3,7 @@ import assert from "../assert.ts";
 import {
   anonymous,
   type Deaths,
+  messaging,
   type Mortal,
   sending,
   through,
@@ -17,7 +18,12 @@ import type { Batch } from "../../src/core/storage.ts";
 import { sqliteTicks } from "../conformance/tick_subjects.ts";
 
 const WHEN: readonly When[] = ["before", "after"];
-const WORKLOADS: readonly (() => Workload)[] = [() => sending, anonymous, () => ticking];
+const WORKLOADS: readonly (() => Workload)[] = [
+  () => sending,
+  anonymous,
+  () => ticking,
+  () => messaging,
+];
 /** On a disk each run takes some ten times as long: every so manyth touch is tried. */
 const SQLITE_STRIDE = 11;
 /** Where two lives die, every so manyth touch of the first and of the second. */
