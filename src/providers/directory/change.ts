@@ -51,12 +51,14 @@ export interface Draft {
   readonly held: HeldFile;
   /** Undefined once it has the goal's name: that one is not ours to remove. */
   names: Names | undefined;
+  /** Directories that were made for it, outermost first. */
+  readonly made: readonly Names[];
 }
 
 export interface Changes {
   /** What a path names right now. @throws FileError `not_found` for a hidden name, `not_directory`, `is_directory` */
   goal(called: Names): Goal;
-  /** An empty file beside the goal, or in the nearest directory there is. */
+  /** An empty file beside the goal, whose directories are made. */
   draft(goal: Goal): Draft;
   drop(draft: Draft): void;
   /** The draft becomes the file. */
@@ -97,49 +99,74 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
   }
 
   function draft({ place, info, missing }: Goal): Draft {
-    const parent = missing[0]?.slice(0, -1) ?? place.real.slice(0, -1);
-    const names = [...parent, ownName("tmp")];
+    const made = makeDirectories(missing);
+    const names = [...place.real.slice(0, -1), ownName("tmp")];
     const permissions = info ? (info.mode ?? FILE_PERMISSIONS) & PERMISSIONS : FILE_PERMISSIONS;
-    return { held: makeFile(disk, names, permissions), names };
+    try {
+      return { held: makeFile(disk, names, permissions), names, made };
+    } catch (error) {
+      removeDirectories(made);
+      throw error;
+    }
   }
 
-  function drop({ held, names }: Draft): void {
+  function drop({ held, names, made }: Draft): void {
     fs.closeSync(held.fd);
-    if (names) removeQuietly(disk, names);
+    if (!names) return;
+    removeQuietly(disk, names);
+    removeDirectories(made);
+  }
+
+  /** Outermost first. */
+  function makeDirectories(missing: readonly Names[]): Names[] {
+    const made: Names[] = [];
+    try {
+      for (const names of missing) {
+        mustBeSteady(disk.pass(names.slice(0, -1)));
+        hosted(() => fs.mkdirSync(disk.path(names)));
+        made.push(names);
+      }
+      return made;
+    } catch (error) {
+      removeDirectories(made);
+      throw error;
+    }
+  }
+
+  /** As far as nothing is in them by now. */
+  function removeDirectories(made: readonly Names[]): void {
+    try {
+      for (const names of made.toReversed()) {
+        mustBeSteady(disk.pass(names.slice(0, -1)));
+        hosted(() => fs.rmdirSync(disk.path(names)));
+      }
+    } catch {
+      // Somebody uses it, or it has gone.
+    }
   }
 
   function replace(called: Names, from: Draft, match: string | undefined): void {
-    const { place, info, missing } = goal(called);
+    const { place, info } = goal(called);
     mustMatch(match, info && versionOf(info));
-    const passed = makeDirectories(place.real.slice(0, -1), missing);
-    moveNear(place.real, from, passed);
+    const passed = disk.pass(place.real.slice(0, -1));
     if (info) {
       takeOver(from.held.fd, info);
       // A loss of power must leave the old content or the new.
       hosted(() => fs.fsyncSync(from.held.fd));
       issued.keep(versionOf(info));
     }
-    move(from, place.real, undefined, passed);
+    move(from, place.real, passed);
     told(place.real, info ? "modified" : "created", issued.give(from.held.fd));
     fs.closeSync(from.held.fd);
   }
 
-  /** Into the goal's own directory: the draft was made higher up if that one was not there yet. */
-  function moveNear(real: Names, from: Draft, passed: readonly Passed[]): void {
-    if (from.names?.length === real.length) return;
-    const near = [...real.slice(0, -1), ownName("tmp")];
-    move(from, near, near, passed);
-  }
-
-  function move(
-    from: Draft,
-    to: Names,
-    names: Names | undefined,
-    passed: readonly Passed[],
-  ): void {
+  /** Within one directory, so that what is not in it cannot be moved, and not into another one. */
+  function move(from: Draft, to: Names, passed: readonly Passed[]): void {
+    const here = from.names?.slice(0, -1).join("/");
+    if (!from.names || here !== to.slice(0, -1).join("/")) throw moving();
     mustBeSteady(passed);
     hosted(() => fs.renameSync(disk.path(from.names!), disk.path(to)));
-    from.names = names;
+    from.names = undefined;
     landed(to, from.held, passed);
   }
 
@@ -149,14 +176,6 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     mustBeUnchanged(passed);
     if (!now || !isSame(now, info)) throw moving();
     disk.mustStand();
-  }
-
-  function makeDirectories(parent: Names, missing: readonly Names[]): readonly Passed[] {
-    for (const names of missing) {
-      mustBeSteady(disk.pass(names.slice(0, -1)));
-      hosted(() => fs.mkdirSync(disk.path(names)));
-    }
-    return disk.pass(parent);
   }
 
   function splice(

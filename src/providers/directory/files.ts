@@ -85,7 +85,9 @@ export function directoryFiles({ root, writable, hidden }: DirectoryOptions): Di
           return entries;
         }),
     }, {
-      about: aboutFolder(key),
+      get about() {
+        return aboutFolder(key);
+      },
       stat: () => told(() => infoOf(disk, place.real, (info) => info.isDirectory)),
       watch: ({ signal }) => told(() => observers.watch(place.real, true, signal)),
       ...(writable && place.called.length > 0 ? { remove: removing(place) } : {}),

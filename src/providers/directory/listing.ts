@@ -2,7 +2,7 @@
 import { type Entry, MAX_LIST } from "../../fs/file.ts";
 import { byteOrder, segmentFault } from "../../fs/path.ts";
 import { type Paging, refusal } from "../../fs/tree.ts";
-import { type Disk, isSame, moving, type Names, proven, TRIES } from "./disk.ts";
+import { type Disk, isSame, lookSurely, moving, type Names, proven, TRIES } from "./disk.ts";
 import { hosted } from "./host_error.ts";
 import { isOwn, type Place, type Places } from "./place.ts";
 
@@ -99,8 +99,13 @@ function look(
   for (const name of names) {
     const found = places.step(place, name);
     if (found.kind !== "file" && found.kind !== "directory") continue;
-    const was = disk.look(found.place.entry);
-    if (was) seen.set(name, { entry: entryOf(name, found.info), names: found.place.entry, was });
+    const { entry, real } = found.place;
+    if (entry.join("/") === real.join("/")) {
+      seen.set(name, { entry: entryOf(name, found.info), names: entry, was: found.info });
+      continue;
+    }
+    const [link, end] = [disk.look(entry), lookSurely(disk, real)];
+    if (link && end) seen.set(name, { entry: entryOf(name, end), names: entry, was: link });
   }
   return seen;
 }

@@ -1,10 +1,10 @@
 /** The laws of files, kept by a directory of this machine: as the worker sees it, and through the worker. */
-import { type Feature, fileLawsFor, type FileSubject } from "../../conformance/files.ts";
-import type { Subject } from "../../conformance/law.ts";
-import { must, trials } from "../../conformance/trial.ts";
-import type { FileService } from "../../src/fs/file.ts";
-import { directoryFiles } from "../../src/providers/directory/files.ts";
-import { localDirectories } from "../../src/providers/directory/provider.ts";
+import { type Feature, fileLawsFor, type FileSubject } from "../../../conformance/files.ts";
+import type { Subject } from "../../../conformance/law.ts";
+import { must, trials } from "../../../conformance/trial.ts";
+import type { FileService } from "../../../src/fs/file.ts";
+import { directoryFiles } from "../../../src/providers/directory/files.ts";
+import { localDirectories } from "../../../src/providers/directory/provider.ts";
 
 const FEATURES: readonly Feature[] = [
   "scratch",
