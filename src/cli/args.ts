@@ -28,6 +28,8 @@ export interface VerbSpec {
   /** The heading under which the help lists it. */
   readonly group: string;
   readonly options?: readonly OptionSpec[];
+  /** The program's own: no help tells of it. */
+  readonly hidden?: boolean;
   /** Command lines without the program's name, and what each does. */
   readonly examples: readonly (readonly [string, string])[];
 }
@@ -81,7 +83,7 @@ export function parseArgs<V extends VerbSpec>(
     .exitOverride();
   for (const spec of COMMON) program.addOption(option(spec));
   for (const verb of input.verbs) {
-    const command = program.command(verb.name)
+    const command = program.command(verb.name, { hidden: verb.hidden === true })
       .summary(verb.about)
       .description(capital(verb.about) + ".")
       .helpGroup(verb.group)

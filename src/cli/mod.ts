@@ -5,6 +5,7 @@ import { CANS } from "../core/tokens.ts";
 import { SCHEMES } from "../http/hooks/schemes.ts";
 import { readSpan } from "./span.ts";
 import { usage } from "./exit.ts";
+import { WATCH_VERB } from "./watching.ts";
 
 export interface Verb extends VerbSpec {
   /** It runs a server or an agent itself instead of asking one; `agentctl` has it not. */
@@ -448,6 +449,20 @@ export const VERBS: readonly Verb[] = [
     group: ABOUT,
     examples: [["version", ""], ["version --json", ""]],
     load: async () => (await import("./version.ts")).version,
+  },
+];
+
+/** What the program starts of itself; nobody types these. */
+export const HIDDEN: readonly Verb[] = [
+  {
+    name: WATCH_VERB,
+    args: "",
+    about: "redeploy agents whose files change: what dev starts beside its server",
+    group: SERVER,
+    examples: [],
+    local: true,
+    hidden: true,
+    load: async () => (await import("./watch_sources.ts")).watchSources,
   },
 ];
 

@@ -18,6 +18,8 @@ export interface ServerNote {
 
 export type Seen =
   | { readonly state: "none" }
+  /** It ended without a word: it was killed, or the machine was. */
+  | { readonly state: "killed" }
   /** Something holds the lock; without a note it is still starting, or stopping. */
   | { readonly state: "running"; readonly note?: ServerNote };
 
@@ -35,7 +37,7 @@ export function seeServer(home: Home): Seen {
     throw cannot("read", shownIn(home, NOTE), error);
   }
   try {
-    if (file.tryLockSync(false)) return { state: "none" };
+    if (file.tryLockSync(false)) return { state: "killed" };
     const note = parseNote(Deno.readTextFileSync(path));
     return note ? { state: "running", note } : { state: "running" };
   } finally {

@@ -3,7 +3,15 @@ import { type Client, connect, type Fetch } from "../http/client.ts";
 import type { Home } from "./home.ts";
 import { readToken } from "./home.ts";
 import { EXIT, trouble, usage } from "./exit.ts";
-import { type Seen, seeServer } from "./note.ts";
+import { seeServer } from "./note.ts";
+
+/** How long a server that was killed is waited for: it may be being started again. */
+const KILLED_WAIT_MS = 3_000;
+/** How long one is waited for that is starting or stopping. */
+const START_WAIT_MS = 15_000;
+const LOOK_MS = 25;
+/** Stands for the address of a server that is not there yet. */
+const AWAITED = "http://not-yet";
 
 export interface Reach {
   /** As a person would write it. */
@@ -27,8 +35,14 @@ export interface ReachAsked {
 
 /** A client of the server that is found; it says where by the address that a person would write. */
 export function clientOf(asked: ReachAsked): Client {
-  const { url, base, token, fetch } = reach(asked);
-  return { ...connect({ url: base, fetch, ...(token === undefined ? {} : { token }) }), url };
+  const found = reach(asked);
+  const { base, token, fetch } = found;
+  return {
+    ...connect({ url: base, fetch, ...(token === undefined ? {} : { token }) }),
+    get url() {
+      return found.url;
+    },
+  };
 }
 
 /** @throws an error with exit code 5 when nothing says where a server is */
@@ -37,29 +51,58 @@ export function reach(asked: ReachAsked): Reach {
   const token = asked.token ?? (asked.env("AGENTD_TOKEN") || undefined);
   if (url === undefined) {
     const home = asked.home();
-    const noted = notedUrl(home, seeServer(home), asked.program);
-    return to(noted, token ?? readToken(home), asked.program);
+    const seen = seeServer(home);
+    const noted = seen.state === "running" ? seen.note : undefined;
+    if (noted) return to(noted.url, token ?? readToken(home), asked.program);
+    if (seen.state === "none") throw notRunning(home, asked.program);
+    return awaited(home, token, asked.program);
   }
   const noted = token === undefined ? ownServer(asked, url) : undefined;
   return noted ?? to(url, token, asked.program);
 }
 
-function notedUrl(home: Home, seen: Seen, program: string): string {
-  if (seen.state === "none") {
-    throw trouble(
-      EXIT.unreachable,
-      `No server is running in ${home.shown}`,
-      `Start one: ${program.replace("agentctl", "agentd")} dev; or say where it is: --url URL`,
-    );
+function notRunning(home: Home, program: string): Error {
+  return trouble(
+    EXIT.unreachable,
+    `No server is running in ${home.shown}`,
+    `Start one: ${program.replace("agentctl", "agentd")} dev; or say where it is: --url URL`,
+  );
+}
+
+/** A server that is just starting, or that was killed and is perhaps being started again: the first request waits for it. */
+function awaited(home: Home, token: string | undefined, program: string): Reach {
+  let found: Reach | undefined;
+  return {
+    get url() {
+      return found?.url ?? AWAITED;
+    },
+    base: AWAITED,
+    token: undefined,
+    async fetch(url, init) {
+      found ??= to(await whenThere(home, program), token ?? readToken(home), program);
+      const headers = new Headers(init?.headers);
+      if (found.token !== undefined) headers.set("authorization", `Bearer ${found.token}`);
+      return await found.fetch(found.base + url.slice(AWAITED.length), { ...init, headers });
+    },
+  };
+}
+
+/** The address of the server in `home`, once it has noted one. */
+async function whenThere(home: Home, program: string): Promise<string> {
+  const began = Date.now();
+  while (true) {
+    const seen = seeServer(home);
+    if (seen.state === "running" && seen.note) return seen.note.url;
+    const waited = Date.now() - began;
+    if (seen.state === "none" || (seen.state === "killed" && waited > KILLED_WAIT_MS)) {
+      throw notRunning(home, program);
+    }
+    if (waited > START_WAIT_MS) {
+      const what = `The server in ${home.shown} has been starting or stopping for long`;
+      throw trouble(EXIT.unreachable, what, "Try again.");
+    }
+    await new Promise((done) => setTimeout(done, LOOK_MS));
   }
-  if (!seen.note) {
-    throw trouble(
-      EXIT.unreachable,
-      `The server in ${home.shown} is just starting or stopping`,
-      "Try again.",
-    );
-  }
-  return seen.note.url;
 }
 
 /**

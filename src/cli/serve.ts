@@ -7,23 +7,25 @@ import type { Home } from "./home.ts";
 import { parseListen } from "./listen.ts";
 import { count, span } from "./print.ts";
 import { isOpen, type Server, startServer } from "./server.ts";
+import { type Watching, watching } from "./watching.ts";
 import { readSettings, type SettingName } from "./settings.ts";
 
 const DEMO = { id: agentId("abc"), agent: "echo" };
 /** The same error is told again after so long. */
 const REPEAT_MS = 10_000;
 
-export const serve: Action = (call) => run(call, call.home(), () => Promise.resolve([]));
+export const serve: Action = (call) => run(call, call.home());
 
-/** In `./.agentd`, with somebody to talk to. */
-export const dev: Action = (call) => run(call, call.home(true), demo);
+/** In `./.agentd`, with somebody to talk to; what agents are made of is watched. */
+export const dev: Action = (call) => run(call, call.home(true), { greet: demo, watch: watching });
 
-/** @param greet makes what is missing, and answers what else there is to say */
-async function run(
-  call: Call,
-  home: Home,
-  greet: (call: Call, server: Server) => Promise<string[]>,
-): Promise<void> {
+interface Extra {
+  /** Makes what is missing, and answers what else there is to say. */
+  greet(call: Call, server: Server): Promise<string[]>;
+  watch(call: Call, home: Home, url: string): Watching;
+}
+
+async function run(call: Call, home: Home, extra?: Extra): Promise<void> {
   const { settings } = readSettings({
     home,
     env: call.env,
@@ -45,14 +47,17 @@ async function run(
     });
   call.hurry.addEventListener("abort", server.abandon);
   const stopped = aborted(call.signal);
+  let watch: Watching | undefined;
   try {
-    const more = await greet(call, server);
+    const more = await extra?.greet(call, server) ?? [];
     if (call.json) printJson(call, ready(call, home, server));
     else if (!call.quiet) {
       for (const line of [...banner(call, home, server), ...more]) call.terminal.print(line);
     }
+    watch = extra?.watch(call, home, server.url);
     await stopped;
   } finally {
+    await watch?.stop();
     if (!call.quiet) {
       const grace = `running ticks have up to ${span(settings.grace_ms)}`;
       call.terminal.note(
@@ -102,7 +107,7 @@ async function demo(call: Call, { runtime, address }: Server): Promise<string[]>
     : "";
   return [
     `${DEMO.id} (${first?.agent ?? DEMO.agent})${others} ready      ` +
-    `${dim("next:")} ${curl}${call.program} send ${DEMO.id} hi --wait`,
+    `${dim("next:")} ${curl}${call.program} init bot`,
   ];
 }
 

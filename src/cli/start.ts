@@ -11,7 +11,7 @@ import {
   lineOf,
 } from "./exit.ts";
 import { findHome } from "./home.ts";
-import { type Verb, VERBS } from "./mod.ts";
+import { HIDDEN, type Verb, VERBS } from "./mod.ts";
 import { clientOf } from "./reach.ts";
 import { safe } from "./print.ts";
 import { isBrokenPipe, openTerminal, type Terminal } from "./terminal.ts";
@@ -33,7 +33,7 @@ export async function start(argv: readonly string[], calledAs: string): Promise<
   const program = Deno.build.standalone ? name : `deno task agentd`;
   let quiet = argv.includes("-q") || argv.includes("--quiet");
   const terminal = openTerminal(env, () => quiet);
-  const verbs = isClient ? VERBS.filter((v) => !v.local) : VERBS;
+  const verbs = isClient ? VERBS.filter((v) => !v.local) : [...VERBS, ...HIDDEN];
   try {
     const parsed = parseArgs(
       { program: name, about: ABOUT, version: VERSION, verbs, columns: terminal.columns },

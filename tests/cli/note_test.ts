@@ -36,7 +36,7 @@ Deno.test("a server is seen from its start to its stop", async () => {
 Deno.test("what a killed server left is no server, and the next one takes its place", async () => {
   await inHome(async (home) => {
     Deno.writeTextFileSync(`${home.dir}/server.json`, JSON.stringify(NOTE));
-    deepEqual(seeServer(home), { state: "none" });
+    deepEqual(seeServer(home), { state: "killed" });
     const held = await holdNote(home);
     deepEqual(seeServer(home), { state: "running" });
     held.remove();

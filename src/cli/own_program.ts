@@ -1,0 +1,18 @@
+/** How this program starts itself again, as a client with fewer rights. */
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** Whatever program this is, also when its file has been replaced meanwhile; and the one that a narrow permission to run names. */
+const LINUX = "/proc/self/exe";
+const ENV = "AGENTD_*,HOME,XDG_DATA_HOME,NO_COLOR,TERM";
+
+/** A compiled program has its rights in it; from source, it may write below one directory alone, and start nothing. */
+export function ownProgram(words: readonly string[], writable: string): Command {
+  const program = Deno.build.os === "linux" ? LINUX : Deno.execPath();
+  if (Deno.build.standalone) return { program, args: words };
+  const rights = ["--allow-net", "--allow-read", `--allow-write=${writable}`, `--allow-env=${ENV}`];
+  return { program, args: ["run", "--quiet", "--no-prompt", ...rights, Deno.mainModule, ...words] };
+}
