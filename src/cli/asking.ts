@@ -43,10 +43,11 @@ export function asking(
 
   return {
     async ask(question, unseen) {
-      show(question);
+      // Before the question: who answers fast is not to be shown either.
       if (unseen) setRaw(true);
       let typed: string | undefined;
       try {
+        show(question);
         typed = await line();
       } finally {
         setRaw(false);

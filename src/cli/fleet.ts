@@ -86,10 +86,16 @@ function withoutEnv<T>(run: () => T): T {
 
 function valueOf(document: Document, shown: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: 1_000 });
+    return document.toJS({ maxAliasCount: 1_000, reviver: noProto });
   } catch (error) {
     throw usage(`${shown}: ${(error as Error).message}`);
   }
+}
+
+/** A check would drop it in silence. */
+function noProto(key: unknown, value: unknown): unknown {
+  if (key === "__proto__") throw new Error("nothing can be called __proto__");
+  return value;
 }
 
 type Issue = z.core.$ZodIssue;

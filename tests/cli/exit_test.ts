@@ -18,6 +18,11 @@ Deno.test("a code of the closed list ends the program by its HTTP status", () =>
 
 Deno.test("an error is one line, with what to try at its end", () => {
   equal(lineOf(trouble(1, "It broke", "Mend it.")), "It broke. Mend it.");
+  equal(lineOf(trouble(2, "Which one?", "This one.")), "Which one? This one.");
+  equal(
+    lineOf(new FileError("not_found", "revoke", "/runtime/tokens/12", { detail: "no such token" })),
+    "Cannot revoke 12: no such token (not_found)",
+  );
   equal(lineOf(trouble(1, "It broke.\n  Badly")), "It broke. Badly");
   const refused = new FileError("not_ready", "tick", "/agents/bob/tick", {
     detail: "it is paused",
