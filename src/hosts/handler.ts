@@ -54,14 +54,14 @@ async function perform(
       outcome = await invoke(agent, run, live.ctx);
       await live.life.settle();
     } catch (error) {
-      throw thrown(error, run);
+      throw agentFault(error, run);
     } finally {
       live.life.end();
     }
     const kept = await sealState(live.state(), agent.state, run.limits.max_state_bytes);
     return { state: kept, ...outcomeOf(outcome, run) };
   } catch (error) {
-    throw error instanceof FileError ? error : thrown(error, run);
+    throw error instanceof FileError ? error : agentFault(error, run);
   }
 }
 
@@ -118,14 +118,15 @@ function badOutcome(run: HookRun, was: string): FileError {
   return new FileError("agent_error", "run", placeOf(run), { detail });
 }
 
-function thrown(error: unknown, run: HookRun): FileError {
+/** Whatever agent code threw, as the failure of its hook. */
+export function agentFault(error: unknown, run: HookRun): FileError {
   const stack = agentStack(error);
   return new FileError(
     isAllocationFailure(error) ? "out_of_memory" : "agent_error",
     "run",
     placeOf(run),
     {
-      detail: errorText(error),
+      detail: shortUrls(errorText(error)),
       ...(stack === undefined ? {} : { cause: stack }),
     },
   );
@@ -148,11 +149,16 @@ function agentStack(error: unknown): string | undefined {
     if (!/^\s+at /.test(line)) continue;
     if (/src\/hosts\//.test(line)) break;
     lines.push(
-      cut(line.replace(/data:[^,]*,[A-Za-z0-9+/=%_.~-]*/g, "agent.js"), MAX_STACK_LINE_CHARS),
+      cut(shortUrls(line), MAX_STACK_LINE_CHARS),
     );
     if (lines.length === MAX_STACK_LINES) break;
   }
   return lines.length > 0 ? lines.join("\n") : undefined;
+}
+
+/** A module's `data:` address holds the whole module. */
+function shortUrls(text: string): string {
+  return text.replace(/data:text\/javascript[^,]*,[A-Za-z0-9+/=%_.~-]*/g, "agent.js");
 }
 
 function placeOf(run: HookRun): string {

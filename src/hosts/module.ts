@@ -6,7 +6,7 @@ import { nameKind } from "./plain.ts";
 
 export const MAX_NAME_CHARS = 200;
 
-const HOOKS: readonly Hook[] = [
+export const HOOKS: readonly Hook[] = [
   "onCreate",
   "onWake",
   "onTrigger",

@@ -40,13 +40,17 @@ export function plainFault(
  * @throws FileError `invalid_request`, `too_large`
  */
 export function jsonCopy(value: unknown, op: string): Json {
+  const plain = mustBePlain(value, op);
+  return typeof plain === "object" ? JSON.parse(JSON.stringify(plain)) : plain;
+}
+
+/** @throws FileError `invalid_request`, `too_large` */
+export function mustBePlain(value: unknown, op: string): Json {
   if (typeof value === "string" && value.length <= MAX_VALUE_BYTES) return value;
   const wrong = plainFault("value", value, MAX_VALUE_BYTES);
-  if (wrong) {
-    const code = wrong.kind === "too_large" ? "too_large" : "invalid_request";
-    throw new FileError(code, op, "ctx", { detail: wrong.detail });
-  }
-  return JSON.parse(JSON.stringify(value));
+  if (!wrong) return value as Json;
+  const code = wrong.kind === "too_large" ? "too_large" : "invalid_request";
+  throw new FileError(code, op, "ctx", { detail: wrong.detail });
 }
 
 function isFault(error: unknown): error is PlainFault {

@@ -21,6 +21,8 @@ export interface PortRecord extends TickPort {
   abort(): void;
   /** Resolves when somebody watches `/events`. */
   readonly watched: Promise<void>;
+  /** Resolves at the first broadcast. */
+  readonly begun: Promise<void>;
   /** Resolves when `/slow` is called; the call ends only by its signal. */
   readonly slow: Promise<void>;
   /** How many calls of `/slow` were cancelled. */
@@ -36,6 +38,7 @@ export function makePort(): PortRecord {
   const seen = new Set<string>();
   const events = eventSource();
   const slow = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
   let cancelled = 0;
   let made = 0;
   const did = (...call: unknown[]) => void calls.push(structuredClone(call));
@@ -78,6 +81,7 @@ export function makePort(): PortRecord {
     emit: events.emit,
     watched: events.watched,
     slow: slow.promise,
+    begun: begun.promise,
     cancelled: () => cancelled,
     abort: () => abort.abort(),
     signal: abort.signal,
@@ -85,7 +89,7 @@ export function makePort(): PortRecord {
     markSeen: (id) => (seen.add(id), did("markSeen", id), Promise.resolve()),
     send: (agent, payload) => (did("send", agent, payload), Promise.resolve(`env_${++made}`)),
     reply: (payload, to) => (did("reply", payload, to), Promise.resolve()),
-    broadcast: (event, data) => (did("broadcast", event, data), Promise.resolve()),
+    broadcast: (event, data) => (did("broadcast", event, data), begun.resolve(), Promise.resolve()),
     alarm: (due, payload) => (did("alarm", due, payload), Promise.resolve(`alarm-${++made}`)),
     cron: (expr, payload) => (did("cron", expr, payload), Promise.resolve(`alarm-${++made}`)),
     cancelAlarm: (id) => (did("cancelAlarm", id), Promise.resolve(id === "alarm-1")),
