@@ -1,6 +1,11 @@
-/** The Deno door: the words typed go to the command line, its exit code comes out. */
+/** The Deno door: the words typed go to the command line, its exit code comes out; or, started by itself, it becomes an agent's process. */
 import process from "node:process";
-import { start } from "./src/cli/start.ts";
 
+// The command line is not loaded for it: every agent that wakes waits for this start.
+if (Deno.args[0] === "__agent") {
+  const { agentProcessMain } = await import("./src/hosts/process_child.ts");
+  await agentProcessMain();
+}
+const { start } = await import("./src/cli/start.ts");
 // A symbolic link's name is in argv0 alone.
 Deno.exit(await start(Deno.args, process.argv0));

@@ -122,6 +122,27 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./deploy.ts")).deploy,
   },
   {
+    name: "mounts",
+    args: "<id> [word] [path] [access]",
+    about: "what an agent has and may do there: list, set, remove",
+    group: AGENTS,
+    options: [
+      { flags: "--dir <dir>", about: "mount this directory of the server's machine" },
+      {
+        flags: "--hide <names>",
+        about: "names in it that are not there, e.g. .env* (repeatable)",
+        many: true,
+      },
+    ],
+    examples: [
+      ["mounts bob", ""],
+      ["mounts bob set /files read_only", ""],
+      ["mounts bob set /repo read_write --dir ./repo", "a directory"],
+      ["mounts bob remove /kv", ""],
+    ],
+    load: async () => (await import("./mounts.ts")).mounts,
+  },
+  {
     name: "list",
     args: "",
     about: "the agents",

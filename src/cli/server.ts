@@ -8,6 +8,7 @@ import type { Runtime } from "../core/runtime.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { openHooks } from "../http/hooks/store.ts";
 import { createMetrics } from "../http/metrics.ts";
+import { type ProcessHost, processHost } from "../hosts/process.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
 import { databaseCopies, removeCopies } from "./database_copy.ts";
@@ -76,11 +77,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const metrics = createMetrics({ version: options.version, process: processStats });
     const tracer = await tracerOf(options.version);
     const tracing = tracer ? { tracer } : {};
+    const host = processHost();
+    undo.unshift(() => host.stop());
     const runtime = await createAgentd({
       backend,
       meter: metrics.meter,
       ...tracing,
       signer: await openKeyFile(join(home.dir, KEYS)),
+      moduleHost: host,
       directories: localDirectories({ never: [home.dir] }),
       onError: options.report,
     }).catch((error) => {
@@ -114,7 +118,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       address: listening.address,
       url,
       requiresToken,
-      stop: (graceMs) => stop({ stopping, listening, runtime, note, backend }, graceMs),
+      stop: (graceMs) => stop({ stopping, listening, runtime, host, note, backend }, graceMs),
       abandon() {
         note.remove();
         if (listening.address.kind === "unix") removeQuietly(listening.address.path);
@@ -169,16 +173,18 @@ interface Parts {
   readonly stopping: AbortController;
   readonly listening: Listening;
   readonly runtime: Runtime;
+  readonly host: ProcessHost;
   readonly note: HeldNote;
   readonly backend: LocalBackend;
 }
 
 async function stop(parts: Parts, graceMs: number): Promise<void> {
-  const { stopping, listening, runtime, note, backend } = parts;
+  const { stopping, listening, runtime, host, note, backend } = parts;
   const endMs = backend.now() + graceMs;
   stopping.abort();
   await listening.stop(graceMs * REQUESTS_SHARE);
   await runtime.stop(Math.max(0, endMs - backend.now()));
+  await host.stop();
   // While the database is still ours, so that no other server's note is meant.
   note.remove();
   await backend.close();

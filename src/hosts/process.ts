@@ -58,14 +58,16 @@ export function processHost(options: ProcessHostOptions = {}): ProcessHost {
   return { start, stop: () => places.stop() };
 }
 
-/** A compiled program is started by a path that stays right when its file is replaced. */
+/** Whatever program this is, also when its file has been replaced meanwhile; and the one name that a narrow permission to run has. */
+const OWN_PROGRAM = "/proc/self/exe";
+
 function ownCommand(): Command {
-  if (Deno.build.standalone) return { program: "/proc/self/exe", args: ["__agent"] };
+  if (Deno.build.standalone) return { program: OWN_PROGRAM, args: ["__agent"] };
   const main = new URL("./process_child.ts", import.meta.url).href;
   const flags = ["--no-prompt", "--no-config", "--no-lock", "--no-remote", "--no-npm"];
   // It gives up all of its permissions itself, and needs them for that: see process/lock.ts.
   const args = ["run", "-A", ...flags, "--cached-only", "--no-code-cache", "--quiet", main];
-  return { program: Deno.execPath(), args };
+  return { program: OWN_PROGRAM, args };
 }
 
 function refused(code: "not_supported" | "too_large", what: string, detail: string): FileError {

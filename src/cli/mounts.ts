@@ -1,0 +1,102 @@
+/** `agentd mounts`: what is mounted for an agent, and how far it may go there. */
+import { resolve } from "node:path";
+import { ACCESSES } from "../core/access.ts";
+import type { AgentId } from "../core/id.ts";
+import type { DirectoryMount } from "../core/provider.ts";
+import type { Access, MountRow } from "../core/view.ts";
+import { type Action, answer, arg, type Call, maybeArg, option, withProgress } from "./call.ts";
+import { usage } from "./exit.ts";
+import { safeLine, table } from "./print.ts";
+import { didYouMean } from "./similar.ts";
+import { idOf } from "./target.ts";
+
+const WORDS = ["list", "set", "remove"] as const;
+
+export const mounts: Action = async (call) => {
+  const id = idOf(arg(call, "id"));
+  const word = maybeArg(call, "word") ?? "list";
+  switch (word) {
+    case "list":
+      return await list(call, id);
+    case "set":
+      return await set(call, id);
+    case "remove":
+      return await change(call, id, pathOf(call), null);
+    default:
+      throw usage(
+        `mounts knows no ${JSON.stringify(word)}`,
+        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
+      );
+  }
+};
+
+async function list(call: Call, id: AgentId): Promise<void> {
+  const { mounts } = await withProgress(call, `asking for ${id}`, call.server().info(id));
+  answer(call, mounts, () => tableOf(call, mounts));
+}
+
+function tableOf(call: Call, rows: readonly MountRow[]): string[] {
+  const { paint } = call.terminal;
+  const columns = [{ title: "MOUNT" }, { title: "ACCESS" }, { title: "DIRECTORY" }];
+  const withDirectories = rows.some((row) => row.type === "dir");
+  return table(
+    withDirectories ? columns : columns.slice(0, 2),
+    rows.map(({ path, access, type, host_path }) => [
+      safeLine(path),
+      access === "disabled" ? paint("dim", access) : access,
+      type === "dir" ? safeLine(host_path ?? "a directory") : "",
+    ]),
+    paint,
+  );
+}
+
+async function set(call: Call, id: AgentId): Promise<void> {
+  const path = pathOf(call);
+  const access = accessOf(call);
+  const dir = option<string>(call, "dir");
+  const hidden = option<string[]>(call, "hide");
+  if (dir === undefined) {
+    if (hidden) throw usage("--hide is for a directory", "Say which one with --dir.");
+    return await change(call, id, path, access);
+  }
+  if (access === "sign_only") throw usage("sign_only is an access of /identity alone");
+  await change(call, id, path, {
+    type: "dir",
+    path: resolve(call.cwd, dir),
+    access,
+    ...(hidden ? { hidden } : {}),
+  });
+}
+
+async function change(
+  call: Call,
+  id: AgentId,
+  path: string,
+  mount: Access | DirectoryMount | null,
+): Promise<void> {
+  const changing = call.server().configure(id, { mounts: { [path]: mount } });
+  const { mounts } = await withProgress(call, `changing ${id}`, changing);
+  const row = mounts.find((row) => row.path === path);
+  answer(call, mounts, () => {
+    if (!row) return [`${id} has no ${path} any more`];
+    const where = row.host_path === undefined ? "" : `   ${safeLine(row.host_path)}`;
+    return [`${id} ${path} ${row.access}${where}`];
+  });
+}
+
+function pathOf(call: Call): string {
+  const path = maybeArg(call, "path");
+  if (path === undefined) throw usage("Which mount?", "For example /files.");
+  return "/" + path.replace(/^\/+|\/+$/g, "");
+}
+
+function accessOf(call: Call): Access {
+  const named = maybeArg(call, "access");
+  const access = ACCESSES.find((access) => access === named);
+  if (access) return access;
+  if (named === undefined) throw usage("Which access?", `One of ${ACCESSES.join(", ")}.`);
+  throw usage(
+    `There is no access ${JSON.stringify(named)}`,
+    didYouMean(named, ACCESSES) ?? `There are ${ACCESSES.join(", ")}.`,
+  );
+}
