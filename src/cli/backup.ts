@@ -24,10 +24,10 @@ export const backup: Action = async (call) => {
   }
   answer(call, { file: resolve(call.cwd, path), bytes, with_keys: false }, () => [
     `backed up to ${path}   ${call.terminal.paint("dim", size(bytes))}`,
-    "The agents' keys are not in it: keep a copy of the file keys of the data directory too.",
+    "Agents' keys and hooks' secrets are not in it: of the data directory, also keep the files keys and hook_secrets.",
     call.terminal.paint(
       "dim",
-      `To go back: put it into an empty directory as agentd.db, and the keys beside it; then ` +
+      `To go back: put it into an empty directory as agentd.db, and those files beside it; then ` +
         `${call.program.replace("agentctl", "agentd")} serve --home that directory`,
     ),
   ]);

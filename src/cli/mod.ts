@@ -432,7 +432,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       ["export bob", "writes bob.agent"],
       ["export bob -o ~/bob.agent --with-key", "to go on elsewhere as the same bob"],
-      ["export bob -o - | ssh there agentd import -", ""],
+      ["export bob -o - > bob.agent", "to standard output"],
     ],
     load: async () => (await import("./transfer.ts")).exportAgent,
   },
@@ -458,7 +458,7 @@ export const VERBS: readonly Verb[] = [
     group: KEEP,
     options: [FORCE],
     examples: [
-      ["backup agentd-$(date +%F).db", ""],
+      ["backup monday.db", ""],
       ["backup copy.db --force", "in place of the one that is there"],
     ],
     load: async () => (await import("./backup.ts")).backup,

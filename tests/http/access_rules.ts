@@ -78,6 +78,14 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
   "POST /runtime/export/{id}": { right: "operator" },
   "POST /runtime/import": { right: "operator", body: "{import}" },
   "POST /runtime/backup": { right: "operator" },
+  "GET /hooks": { right: "operator" },
+  "PUT /hooks/{name}": {
+    right: "operator",
+    body: json({ scheme: "github", agent: "bob", secret: "a secret of enough letters" }),
+  },
+  "DELETE /hooks/{name}": { right: "operator" },
+  // By its signature and not by who brings it; here there is none.
+  "POST /hooks/{name}": { right: "anyone", also: [401] },
   "GET /agents": { right: "list" },
   "POST /agents": { right: "make", body: json({ id: "{new}", agent: "echo" }) },
   "GET /agents/{id}": { right: "look" },

@@ -3,16 +3,19 @@ import { createAgentd } from "../../src/agentd.ts";
 import { type MemoryBackend, memoryBackend } from "../../src/backends/memory.ts";
 import { digest } from "../../src/core/code.ts";
 import { agentId } from "../../src/core/id.ts";
+import { HOOKS } from "../../src/core/keys.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { FileService } from "../../src/fs/file.ts";
 import { callJson, callText, entries, readText, writeText } from "../../src/fs/use.ts";
 import { inlineHost } from "../../src/hosts/inline.ts";
+import { openHooks, type SecretFile } from "../../src/http/hooks/store.ts";
 import { createRouter, type Peer, type Router } from "../../src/http/app.ts";
 import { memorySigner } from "../../src/providers/signer/memory.ts";
 import type { Can, Standing } from "./access_rules.ts";
 
 export const THIS = agentId("bob");
 export const OTHER = agentId("other");
+export const HOOK = "deploys";
 const TOKEN = "the-operators-own";
 const HOUR_MS = 3_600_000;
 const MODULE = "export default { name: 'quiet', onTrigger() {} };";
@@ -56,11 +59,19 @@ export async function accessWorld(): Promise<World> {
         import(`data:text/javascript,${encodeURIComponent(new TextDecoder().decode(source))}`),
     ),
   });
+  const hooks = await openHooks({
+    storage: backend.storage(HOOKS),
+    secrets: secretsInMap(),
+    resolve: () => Promise.resolve(undefined),
+    now: backend.now,
+    report: () => {},
+  });
   const routers = [false, true].map((requireToken) =>
     createRouter({
       runtime,
       auth: { tokenDigest: digest(TOKEN), requireToken },
       clock: backend,
+      hooks,
       backup: () => Promise.resolve({ bytes: 1, chunks: ReadableStream.from([new Uint8Array(1)]) }),
     })
   ) as [Router, Router];
@@ -68,6 +79,7 @@ export async function accessWorld(): Promise<World> {
   let spare = "";
   const furnish = async () => {
     await furnished(runtime);
+    await hooks.put(HOOK, { scheme: "github", agent: THIS, secret: "a secret of enough letters" });
     spare = await spareToken(runtime);
   };
   await furnish();
@@ -119,6 +131,15 @@ async function furnished(runtime: Runtime): Promise<void> {
   while (Number(await readText(files, "/deadletter/count")) === 0) {
     await callText(files, "/inbox", "waits, or does not fit");
   }
+}
+
+function secretsInMap(): SecretFile {
+  const kept = new Map<string, string>();
+  return {
+    get: (name) => Promise.resolve(kept.get(name)),
+    set: (name, value) => Promise.resolve(void kept.set(name, value)),
+    remove: (name) => Promise.resolve(void kept.delete(name)),
+  };
 }
 
 const SPARE = "spare";
