@@ -2,6 +2,7 @@
 import { dirname, relative, resolve } from "node:path";
 import type { Json } from "../core/envelope.ts";
 import type { Limits } from "../core/agent.ts";
+import type { DirectoryMount } from "../core/provider.ts";
 import type { Access } from "../core/view.ts";
 import type { Client } from "../http/client.ts";
 import { retold } from "../fs/error.ts";
@@ -23,9 +24,11 @@ export const apply: Action = async (call) => {
   const dryRun = option(call, "dryRun") === true;
   const yes = option(call, "yes") === true;
   if (dryRun && yes) throw usage("--dry-run and --yes exclude each other");
-  const fleet = parseFleet(await textOf(call, path), path === "-" ? "standard input" : path);
+  const shown = path === "-" ? "standard input" : path;
+  const dir = path === "-" ? call.cwd : resolve(call.cwd, dirname(path));
+  const fleet = parseFleet(await textOf(call, path), shown, dir);
   const server = call.server();
-  const codeOf = bundles(resolve(call.cwd, dirname(path)));
+  const codeOf = bundles(dir);
   const prune = option(call, "prune") === true;
   const planning = planOf({ server, fleet, codeOf, prune });
   const plan = await withProgress(call, "comparing", planning);
@@ -109,7 +112,11 @@ function createWords({ agent, goals, mounts, limits, paused }: FleetEntry): stri
 }
 
 function shown(value: Json): string {
-  return value === null ? "none" : clip(safeLine(inline(value)), SHOWN_COLUMNS);
+  if (value === null) return "none";
+  const dir = value as Partial<DirectoryMount>;
+  // What differs of a directory is mostly how far an agent may go there.
+  const text = dir.type === "dir" ? `${dir.access} ${dir.path}` : inline(value);
+  return clip(safeLine(text), SHOWN_COLUMNS);
 }
 
 async function mustAgree(call: Call, { steps }: Plan): Promise<void> {
@@ -186,8 +193,8 @@ async function performed(server: Client, step: Step): Promise<void> {
 async function create(server: Client, step: Extract<Step, { kind: "create" }>): Promise<void> {
   const { id, entry, code } = step;
   const { paused, agent, mounts = {}, limits, ...rest } = entry;
-  const isMounted = (mount: [string, Access | null]): mount is [string, Access] =>
-    mount[1] !== null;
+  type Mount = Access | DirectoryMount;
+  const isMounted = (mount: [string, Mount | null]): mount is [string, Mount] => mount[1] !== null;
   const { created } = await server.create({
     id,
     ...rest,

@@ -1,4 +1,5 @@
 /** A file that says which agents there are to be: YAML (or JSON, which is YAML) into a checked fleet; a mistake is told with its line. */
+import { resolve } from "node:path";
 import process from "node:process";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
@@ -7,6 +8,7 @@ import { type AgentId, agentId } from "../core/id.ts";
 import { MAX_NAME } from "../core/configure.ts";
 import { limitsSchema, type SomeLimits } from "../core/limits.ts";
 import type { Json } from "../core/envelope.ts";
+import type { DirectoryMount } from "../core/provider.ts";
 import type { Access } from "../core/view.ts";
 import { FileError } from "../fs/error.ts";
 import { usage } from "./exit.ts";
@@ -23,20 +25,35 @@ export interface FleetEntry {
   readonly name?: string;
   readonly config?: Json;
   readonly goals?: readonly string[];
-  /** Null: not mounted. */
-  readonly mounts?: Readonly<Record<string, Access | null>>;
+  /** Null: not mounted. A directory's path is absolute. */
+  readonly mounts?: Readonly<Record<string, Access | DirectoryMount | null>>;
   readonly limits?: SomeLimits;
   readonly paused?: boolean;
 }
 
 export type Fleet = ReadonlyMap<AgentId, FleetEntry>;
 
+/** A directory of the server's machine; its path is from the file's own directory. */
+const directorySchema = z.strictObject({
+  dir: z.string().min(1),
+  access: z.enum(["read_only", "read_write", "disabled"]),
+  hidden: z.array(z.string()).exactOptional(),
+});
+type GivenMount = Access | z.infer<typeof directorySchema> | null;
+
 const entrySchema = z.strictObject({
   agent: z.string().min(1),
   name: z.string().min(1).max(MAX_NAME),
   config: z.json(),
   goals: z.array(z.string().min(1)).max(MAX_GOALS),
-  mounts: z.record(z.string().startsWith("/"), z.enum(ACCESSES).nullable()),
+  mounts: z.record(
+    z.string().startsWith("/"),
+    z.union([
+      z.enum(ACCESSES),
+      directorySchema,
+      z.null(),
+    ], `an access (${ACCESSES.join(", ")}), { dir, access }, or null`),
+  ),
   limits: limitsSchema,
   paused: z.boolean(),
 }).partial().required({ agent: true });
@@ -55,8 +72,12 @@ const fleetSchema = z.strictObject({
   ),
 });
 
-/** @param shown the file's name, as people wrote it. @throws usage error with the line and column */
-export function parseFleet(text: string, shown: string): Fleet {
+/**
+ * @param shown the file's name, as people wrote it
+ * @param dir from where its paths are
+ * @throws usage error with the line and column
+ */
+export function parseFleet(text: string, shown: string, dir: string): Fleet {
   const lines = new LineCounter();
   const document = withoutEnv(() =>
     parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
@@ -70,7 +91,28 @@ export function parseFleet(text: string, shown: string): Fleet {
   const result = fleetSchema.safeParse(valueOf(document, shown));
   if (!result.success) throw told(result.error.issues[0]!, document, at);
   const agents = Object.entries(result.data.agents);
-  return new Map(agents.map(([id, entry]) => [agentId(id), entry as FleetEntry]));
+  return new Map(agents.map(([id, { mounts, ...entry }]) => [
+    agentId(id),
+    { ...entry, ...(mounts ? { mounts: mountsOf(mounts, dir) } : {}) } as FleetEntry,
+  ]));
+}
+
+function mountsOf(mounts: Record<string, GivenMount>, from: string) {
+  const of = (mount: GivenMount): Access | DirectoryMount | null => {
+    if (mount === null || typeof mount === "string") return mount;
+    const { dir, ...rest } = mount;
+    return { type: "dir", path: realPath(resolve(from, dir)), ...rest };
+  };
+  return Object.fromEntries(Object.entries(mounts).map(([path, mount]) => [path, of(mount)]));
+}
+
+/** As the server keeps it, so that the two can be compared; what is not there is the server's to refuse. */
+function realPath(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** The parser looks for two variables that switch its own traces on; this program may not see them, and a refusal would be an error. */

@@ -2,6 +2,7 @@
 import type { AgentId } from "../core/id.ts";
 import type { Json } from "../core/envelope.ts";
 import type { AgentChange, AgentDetails, AgentInfo } from "../core/runtime.ts";
+import type { MountRow } from "../core/view.ts";
 import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import { entries, readJson } from "../fs/use.ts";
@@ -113,7 +114,7 @@ async function changeOf(
   entry: FleetEntry,
   code: Code | undefined,
 ): Promise<Step | undefined> {
-  const settings = settingsOf(info, entry);
+  const settings = settingsOf(info, entry, entry.mounts ? await mountsOf(files) : new Map());
   const deploy = code && info.code_digest !== code.digest ? code : undefined;
   const goals = await missingGoals(files, entry.goals ?? []);
   const word = wordOf(info, entry);
@@ -158,7 +159,18 @@ function wordOf({ state }: AgentInfo, { paused }: FleetEntry): "pause" | "resume
   return undefined;
 }
 
-function settingsOf(info: AgentDetails, entry: FleetEntry) {
+/** As the operator is told them, directories with their place. */
+async function mountsOf(files: FileService): Promise<Map<string, Json>> {
+  const rows = await readJson<MountRow[]>(files, "/mounts");
+  return new Map(rows.map(({ path, access, type, host_path, hidden }): [string, Json] => [
+    path,
+    type === undefined
+      ? access
+      : { type, path: host_path ?? "", access, ...(hidden ? { hidden: [...hidden] } : {}) },
+  ]));
+}
+
+function settingsOf(info: AgentDetails, entry: FleetEntry, mounted: ReadonlyMap<string, Json>) {
   const { name, config, limits, mounts } = entry;
   const differences: Difference[] = [];
   const compare = (field: string, from: Json, to: Json): boolean => {
@@ -172,16 +184,15 @@ function settingsOf(info: AgentDetails, entry: FleetEntry) {
     flat(limits).filter(([path, to]) =>
         compare(`limits.${path}`, at(info.limits as unknown as Json, path), to)
       ).length > 0;
-  const access = new Map(info.mounts.map((row) => [row.path, row.access]));
-  const mounted = mounts !== undefined &&
+  const isMounted = mounts !== undefined &&
     Object.entries(mounts).filter(([path, to]) =>
-        compare(`mounts.${path}`, access.get(path) ?? null, to)
+        compare(`mounts.${path}`, mounted.get(path) ?? null, to as Json)
       ).length > 0;
   const change: AgentChange = {
     ...(renamed ? { name } : {}),
     ...(configured ? { config } : {}),
     ...(limited ? { limits } : {}),
-    ...(mounted ? { mounts } : {}),
+    ...(isMounted ? { mounts } : {}),
   };
   return { differences, change: differences.length > 0 ? change : undefined };
 }

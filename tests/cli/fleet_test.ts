@@ -2,12 +2,12 @@ import { deepEqual, equal, match, throws } from "../assert.ts";
 import { type Fleet, parseFleet } from "../../src/cli/fleet.ts";
 
 const parsed = (text: string): Record<string, unknown> =>
-  Object.fromEntries(parseFleet(text, "f.yaml") as unknown as Fleet);
+  Object.fromEntries(parseFleet(text, "f.yaml", "/from") as unknown as Fleet);
 
 /** The error's message for a text that is none. */
 function told(text: string): string {
   let message = "";
-  throws(() => parseFleet(text, "f.yaml"), (error: Error) => {
+  throws(() => parseFleet(text, "f.yaml", "/from"), (error: Error) => {
     message = error.message;
     return error.name === "Trouble";
   });
@@ -42,11 +42,18 @@ Deno.test("all that an entry can say is kept, and no more than that", () => {
     name: "Bot",
     config: { any: [null, 1, { thing: true }] },
     goals: ["one"],
-    mounts: { "/kv": "read_only", "/logs": null },
+    mounts: {
+      "/kv": "read_only",
+      "/logs": null,
+      "/repo": { dir: "./no/repo", access: "read_only" },
+    },
     limits: { max_tick_ms: 1, retry_ms: [], retention: { trace: 1 } },
     paused: false,
   };
-  deepEqual(parsed(JSON.stringify({ version: 1, agents: { bot: entry } })), { bot: entry });
+  const repo = { type: "dir", path: "/from/no/repo", access: "read_only" };
+  deepEqual(parsed(JSON.stringify({ version: 1, agents: { bot: entry } })), {
+    bot: { ...entry, mounts: { ...entry.mounts, "/repo": repo } },
+  });
 });
 
 Deno.test("a mistake is told with where it stands", () => {
@@ -58,7 +65,7 @@ Deno.test("a mistake is told with where it stands", () => {
   match(told(`${base}    paused: maybe\n`), /^f\.yaml:5:13: agents\.bob\.paused: /);
   match(told(`${base}    goals: [a, ""]\n`), /^f\.yaml:5:16: agents\.bob\.goals\.1: /);
   match(told(`${base}    mounts: { kv: read_only }\n`), /^f\.yaml:5:19: agents\.bob\.mounts\.kv: /);
-  match(told(`${base}    mounts: { /kv: all }\n`), /^f\.yaml:5:20: agents\.bob\.mounts\./);
+  match(told(`${base}    mounts: { /kv: all }\n`), /^f\.yaml:5:20: .*: an access \(read_only, /);
   match(told(`${base}    limits: { retention: { trase: 1 } }\n`), /retention\.trase: there is no/);
   match(told(`${base}    config: .nan\n`), /^f\.yaml:5:13: agents\.bob\.config: /);
   match(told(`${base}  __proto__: { agent: echo }\n`), /__proto__/);

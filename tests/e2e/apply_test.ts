@@ -117,6 +117,56 @@ Deno.test("each difference is shown as it is and as it is to be, and nothing els
   });
 });
 
+const BOT = `
+export default {
+  name: "bot",
+  async onTrigger(ctx: any, trigger: any) {
+    if (trigger.type === "message") await ctx.reply("one " + trigger.text);
+  },
+};
+`;
+
+Deno.test("an agent of one's own is bundled from where the file is, and deployed when its source differs", async () => {
+  await inPlace(async (place) => {
+    await place.serve();
+    Deno.mkdirSync(`${place.dir}/fleet/src`, { recursive: true });
+    Deno.mkdirSync(`${place.dir}/fleet/repo`);
+    Deno.writeTextFileSync(`${place.dir}/fleet/repo/readme`, "from the host");
+    Deno.writeTextFileSync(`${place.dir}/fleet/src/bot.ts`, BOT);
+    const fleet = `
+version: 1
+agents:
+  bot: { agent: ./src/bot.ts, mounts: { /repo: { dir: ./repo, access: read_only } } }
+`;
+    Deno.writeTextFileSync(`${place.dir}/fleet/agents.yaml`, fleet);
+    const apply = async (...more: string[]) => {
+      const ended = await place.run(["apply", "-f", "fleet/agents.yaml", "--yes", ...more]);
+      equal(ended.code, 0, ended.err);
+      return ended.out;
+    };
+    match(await apply(), /^\+ bot {3}\.\/src\/bot\.ts · 1 mount\nbot created\n$/);
+    equal((await place.run(["send", "bot", "hi", "--wait"])).out, "one hi\n");
+    equal((await place.run(["cat", "bot/repo/readme"])).out, "from the host");
+    equal(await apply(), "Nothing differs.\n");
+    Deno.writeTextFileSync(`${place.dir}/fleet/src/bot.ts`, BOT.replace("one", "two"));
+    Deno.writeTextFileSync(
+      `${place.dir}/fleet/agents.yaml`,
+      fleet.replace("read_only", "read_write"),
+    );
+    match(
+      await apply(),
+      /^~ bot\n {4}code: [0-9a-f]{12} → [0-9a-f]{12} \(\.\/src\/bot\.ts\)\n {4}mounts\.\/repo: read_only \/.* → read_write \/.*\nbot changed\n$/,
+    );
+    equal((await place.run(["send", "bot", "hi", "--wait"])).out, "two hi\n");
+    equal(await apply(), "Nothing differs.\n");
+    Deno.writeTextFileSync(`${place.dir}/fleet/src/bot.ts`, "export default {");
+    const broken = await place.run(["apply", "-f", "fleet/agents.yaml", "--yes"]);
+    equal(broken.code, 1);
+    match(broken.err, /bot\.ts:1:/);
+    equal((await place.run(["send", "bot", "hi", "--wait"])).out, "two hi\n");
+  });
+});
+
 Deno.test("--prune deletes who is not in the file, after all else has been done", async () => {
   await inPlace(async (place) => {
     await place.serve();
