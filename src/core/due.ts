@@ -45,10 +45,14 @@ export function makeDue(
       for (const [prefix, handle] of Object.entries(families)) {
         await fireFamily(prefix, handle, now);
       }
-    } finally {
       firing = false;
+      await armNext(now);
+    } catch (error) {
+      // Whoever could not be asked now is asked again.
+      firing = false;
+      arm(backend.now() + REST_MS);
+      throw error;
     }
-    await armNext(now);
   }
   async function fireFamily(
     prefix: string,
@@ -86,7 +90,12 @@ export function makeDue(
     note: arm,
     async start() {
       stopped = false;
-      await fire();
+      try {
+        await fire();
+      } catch (error) {
+        this.stop();
+        throw error;
+      }
     },
     stop() {
       stopped = true;

@@ -46,6 +46,8 @@ export function makeSupervisor(onError: (error: unknown) => void): Supervisor {
     }
   }
   function run(ticker: Ticker): void {
+    // It runs from here on, also for whoever is told in the tick's first steps that there is more.
+    running.set(ticker, Promise.resolve());
     const work = ticker.tick().catch(onError).then(() => {
       running.delete(ticker);
       if (ticker.due) join(ticker);

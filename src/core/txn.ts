@@ -73,7 +73,7 @@ async function listOver(
   });
   const merged = new Map(rows.map((row) => [row.key, row.value]));
   const full = range.limit !== undefined && rows.length === range.limit + removed;
-  const last = full ? rows.at(-1)!.key : undefined;
+  const last = full ? rows.at(-1)?.key : undefined;
   for (const key of own) {
     const value = written.get(key);
     if (value === undefined) merged.delete(key);
