@@ -67,13 +67,19 @@ export async function configure(
   });
 }
 
-/** Another mount table: what it leaves out is no longer mounted. @throws FileError `invalid_request` */
+/**
+ * Another mount table: what it leaves out is no longer mounted.
+ * @param isOperator it may have directories that are not mounted already
+ * @throws FileError `invalid_request`, `permission_denied`
+ */
 export async function setMounts(
   live: Live,
   services: ServiceTable,
   table: readonly MountRow[],
   by: string,
+  isOperator: boolean,
 ): Promise<void> {
+  if (!isOperator) { for (const row of table) mustBeKnown(row, live.record); }
   const wanted = await checkedTable(Object.fromEntries(table.map(mountOf)), {
     services,
     directories: live.directories,
@@ -85,6 +91,23 @@ export async function setMounts(
     const next = { ...record, mounts };
     const [before, after] = [mountRows(services, record), mountRows(services, next)];
     return { next, event: { type: "mounts", before, after } };
+  });
+}
+
+const WIDTH = { disabled: 0, sign_only: 0, read_only: 1, read_write: 2 } as const;
+
+/** To open a directory of the host to an agent is more than to operate the agent. */
+function mustBeKnown(row: MountRow, { mounts }: AgentRecord): void {
+  if (row.type === undefined) return;
+  const known = mounts[row.path];
+  const is = (of: unknown) => JSON.stringify(of ?? null);
+  if (
+    known && typeof known === "object" && known.path === row.host_path &&
+    is(known.hidden) === is(row.hidden) && WIDTH[row.access] <= WIDTH[known.access]
+  ) return;
+  throw new FileError("permission_denied", "mount", row.path, {
+    detail:
+      "only the operator may mount a directory of the host, or let an agent go further in one",
   });
 }
 

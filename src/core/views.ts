@@ -80,7 +80,8 @@ export function principalFiles(live: Live, deps: ViewDeps, principal: Principal)
   const source: Source = { kind: "http", principal: principal.name };
   const isWhole = principal.viewer === "operator" &&
     (principal.grant?.can ?? "operate") === "operate";
-  const view = makeView(live, deps, principal.viewer, source, isWhole);
+  const isOperator = principal.viewer === "operator" && principal.grant === undefined;
+  const view = makeView(live, deps, principal.viewer, source, { isWhole, isOperator });
   const makers = lazyServices(deps.services, view);
   const none: readonly Mount[] = [];
   const { grant } = principal;
@@ -159,8 +160,8 @@ function makeView(
   deps: ViewDeps,
   viewer: AgentView["viewer"],
   source: Source,
-  /** With where its directories are on the host. */
-  isWhole = false,
+  /** `isWhole`: it is told where directories are on the host; `isOperator`: it may mount them. */
+  { isWhole = false, isOperator = false } = {},
 ): AgentView {
   const isAgent = viewer === "agent";
   const rows = isAgent ? agentRows(live) : otherRows(live);
@@ -239,7 +240,7 @@ function makeView(
     async mounts() {
       return mountRows(deps.services, live.record, isWhole);
     },
-    setMounts: (table) => setMounts(live, deps.services, table, nameOf(source)),
+    setMounts: (table) => setMounts(live, deps.services, table, nameOf(source), isOperator),
   };
 }
 

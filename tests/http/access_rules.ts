@@ -118,6 +118,13 @@ export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: str
     right: "operator",
     body: json({ id: "{new}", agent: "echo", mounts: { "/kv": "read_only" } }),
   },
+  // To operate an agent is not to open the host to it.
+  "mount a directory of the host": {
+    at: "PUT /agents/{id}/mounts",
+    right: "operator",
+    body: json([{ path: "/host", type: "dir", host_path: "/", access: "read_only" }]),
+    also: [501],
+  },
   "pause by the file": { at: "POST /agents/{id}/ctl", right: "use", body: "pause" },
 };
 
