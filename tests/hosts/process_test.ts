@@ -1,8 +1,10 @@
 /** The process host as honest agents see it: the same as inline, over a pipe. */
+import { encode } from "@jridgewell/sourcemap-codec";
 import assert from "../assert.ts";
 import { FileError } from "../../src/fs/error.ts";
 import { processHost } from "../../src/hosts/process.ts";
 import { inlineHost } from "../../src/hosts/inline.ts";
+import { MAP_COMMENT } from "../../src/hosts/source_map.ts";
 import type { EnvelopeId } from "../../src/core/id.ts";
 import { makePort, makeRun, NOW } from "./port.ts";
 import { handlerOf, limitsOf, moduleOf, runOnce } from "./sandbox.ts";
@@ -284,6 +286,42 @@ withHost("a handler that throws fails with its words and its own frames", async 
   assert.deepEqual(port.logged, ["error saw agent_error"]);
   assert.equal(instance.alive, false);
 });
+
+withHost(
+  "a failure says where in its author's files, as far as the code came with a map",
+  async (host) => {
+    const lines = [
+      `function inner() { throw new Error("here"); }`,
+      `const library = { run: (f) => f() };`,
+      `export default { name: "a", onTrigger() { library.run(inner); } };`,
+    ];
+    const fails = async (source: string) => {
+      const error = await runOnce(host, source).catch((e: FileError) => e) as FileError;
+      return error.extra?.stack;
+    };
+    assert.deepEqual(await fails(lines.join("\n")), [
+      "inner (agent.js:1:26)",
+      "run (agent.js:2:31)",
+      "onTrigger (agent.js:3:51)",
+    ]);
+    // The second line came from a package, of which the map does not tell.
+    const map = {
+      sources: ["lib/inner.ts", "agent.ts"],
+      mappings: encode([[[0, 0, 9, 4]], [], [[0, 1, 20, 0], [40, 1, 21, 2]]]),
+    };
+    const mapped = `${lines.join("\n")}\n${MAP_COMMENT}${btoa(JSON.stringify(map))}`;
+    assert.deepEqual(await fails(mapped), [
+      "inner (lib/inner.ts:10:5)",
+      "onTrigger (agent.ts:22:3)",
+    ]);
+    for (const broken of ["%%%", btoa("{}"), btoa(`{"sources":[7],"mappings":"AAAA"}`)]) {
+      assert.equal(
+        (await fails(`${lines.join("\n")}\n${MAP_COMMENT}${broken}`) as string[]).length,
+        3,
+      );
+    }
+  },
+);
 
 withHost("after a failed try the process is thrown away", async (host) => {
   const source = handlerOf(`if (trigger.text === "hello") throw 1;`);

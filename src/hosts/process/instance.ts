@@ -4,6 +4,7 @@ import type { Limits } from "../../core/agent.ts";
 import type { AgentInstance, HookResult, HookRun, TickPort } from "../../core/host.ts";
 import type { AgentFacts } from "../module.ts";
 import { seedOf } from "../seed.ts";
+import { type Locate, locator } from "../source_map.ts";
 import type { Message } from "./channel.ts";
 import { hookRunMessage } from "./hook_message.ts";
 import { loadAgent } from "./load.ts";
@@ -32,8 +33,9 @@ export async function agentInstance(options: InstanceOptions): Promise<AgentInst
   const process = await places.take(limits.max_memory_mb);
   await process.ready;
   const watched = { stallMs: limits.max_stall_ms, blankBytes: bytesInMemory(process.pid) };
-  const facts = await loadAgent(process, source, digest, loadMs, watched);
-  return loadedInstance(process, places, facts, watched);
+  const locate = locator(source);
+  const facts = await loadAgent({ process, source, digest, loadMs, watched, locate });
+  return loadedInstance(process, places, facts, watched, locate);
 }
 
 function loadedInstance(
@@ -41,6 +43,7 @@ function loadedInstance(
   places: Places,
   facts: AgentFacts,
   watched: WatchLimits,
+  locate: Locate,
 ): AgentInstance {
   let runs = 0;
   let busy = false;
@@ -111,7 +114,7 @@ function loadedInstance(
       if (head.t !== "threw") return served.take(message);
       failed = true;
       finish();
-      reject(agentFailure(head, hook));
+      reject(agentFailure(head, hook, locate));
       places.changed();
     }
 
