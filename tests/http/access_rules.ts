@@ -122,8 +122,17 @@ export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: str
   "mount a directory of the host": {
     at: "PUT /agents/{id}/mounts",
     right: "operator",
-    body: json([{ path: "/host", type: "dir", host_path: "/", access: "read_only" }]),
-    also: [501],
+    body: json([{ path: "/again", type: "dir", host_path: "/host/work", access: "read_only" }]),
+  },
+  "go further in a directory of the host": {
+    at: "PUT /agents/{id}/mounts",
+    right: "operator",
+    body: json([{ path: "/docs", type: "dir", host_path: "/host/docs", access: "read_write" }]),
+  },
+  "leave a directory of the host": {
+    at: "PUT /agents/{id}/mounts",
+    right: "own",
+    body: json([{ path: "/work", type: "dir", host_path: "/host/work", access: "read_only" }]),
   },
   "pause by the file": { at: "POST /agents/{id}/ctl", right: "use", body: "pause" },
 };
@@ -158,6 +167,11 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/deadletter/ctl", { ...SEEN, write: "use", call: "use", body: "discard none", also: [404] }],
   ["/deadletter/list", SEEN],
   ["/deadletter/*", SEEN],
+  // Directories of the host, one that the agent may only read and one that it may write.
+  ["/docs", WATCHED_DIR],
+  ["/docs/**", WATCHED],
+  ["/work", WATCHED_DIR],
+  ["/work/**", { ...WATCHED, write: "own", append: "own", remove: "own", body: "text" }],
   ["/files", WATCHED_DIR],
   ["/files/folder", WATCHED_DIR],
   ["/files/**", { ...WATCHED, write: "use", append: "use", remove: "use", body: "text" }],

@@ -3,6 +3,9 @@ import { createAgentd } from "../../src/agentd.ts";
 import { type MemoryBackend, memoryBackend } from "../../src/backends/memory.ts";
 import { digest } from "../../src/core/code.ts";
 import { agentId } from "../../src/core/id.ts";
+import type { DirectoryProvider } from "../../src/core/provider.ts";
+import { FileError } from "../../src/fs/error.ts";
+import { memoryFiles } from "../../src/fs/memory.ts";
 import { HOOKS } from "../../src/core/keys.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { FileService } from "../../src/fs/file.ts";
@@ -50,9 +53,11 @@ export interface World {
 
 export async function accessWorld(): Promise<World> {
   const backend = memoryBackend();
+  const places = { "/host/docs": memoryFiles(backend), "/host/work": memoryFiles(backend) };
   const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
+    directories: hostDirectories(places),
     moduleHost: inlineHost(
       {},
       (source) =>
@@ -79,6 +84,7 @@ export async function accessWorld(): Promise<World> {
   let spare = "";
   const furnish = async () => {
     await furnished(runtime);
+    for (const place of Object.values(places)) await writeText(place, "/readme", "text");
     await hooks.put(HOOK, { scheme: "github", agent: THIS, secret: "a secret of enough letters" });
     spare = await spareToken(runtime);
   };
@@ -116,6 +122,7 @@ async function furnished(runtime: Runtime): Promise<void> {
   for (const id of [THIS, OTHER]) {
     await runtime.info(id).catch(() => runtime.create({ id, agent: "echo" }));
   }
+  await runtime.configure(THIS, { mounts: DIRECTORIES }, "keeper");
   for (const { id } of await runtime.list({})) {
     if (id !== THIS && id !== OTHER) await runtime.delete(id);
   }
@@ -131,6 +138,22 @@ async function furnished(runtime: Runtime): Promise<void> {
   while (Number(await readText(files, "/deadletter/count")) === 0) {
     await callText(files, "/inbox", "waits, or does not fit");
   }
+}
+
+const DIRECTORIES = {
+  "/docs": { type: "dir", path: "/host/docs", access: "read_only" },
+  "/work": { type: "dir", path: "/host/work", access: "read_write" },
+} as const;
+
+/** A host whose directories are in memory. */
+function hostDirectories(places: Readonly<Record<string, FileService>>): DirectoryProvider {
+  return {
+    check(mount) {
+      if (Object.hasOwn(places, mount.path)) return Promise.resolve(mount);
+      return Promise.reject(new FileError("not_found", "mount", mount.path));
+    },
+    open: ({ path }) => ({ files: places[path]!, close: () => Promise.resolve() }),
+  };
 }
 
 function secretsInMap(): SecretFile {
