@@ -1,6 +1,7 @@
 /** A fleet out of a file, by the real program: what differs is shown, asked, made so, and then nothing differs. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { inPlace, type Place } from "./server.ts";
+import { onTerminal, testOnTerminal } from "./terminal.ts";
 
 const FILE = "agents.yaml";
 
@@ -164,6 +165,25 @@ agents:
     equal(broken.code, 1);
     match(broken.err, /bot\.ts:1:/);
     equal((await place.run(["send", "bot", "hi", "--wait"])).out, "two hi\n");
+  });
+});
+
+testOnTerminal("somebody who sits there is asked, and a no is a no", async () => {
+  await inPlace(async (place) => {
+    await place.serve();
+    write(place, "version: 1\nagents: { new: { agent: echo } }\n");
+    const args = ["apply", "-f", FILE, "--prune"];
+    const question = "Change 2 agents, 1 of them deleted for good? [y/N] ";
+    for (const no of ["n\r", "\r", "x\r"]) {
+      const { code, shown } = await onTerminal(place, args, [[question, no]]);
+      deepEqual([code, await ids(place)], [1, ["abc"]], shown);
+      match(shown, /Nothing was changed/);
+    }
+    const given = await onTerminal(place, args, [[question, "\x03"]]);
+    deepEqual([given.code, await ids(place)], [130, ["abc"]], given.shown);
+    const { code, shown } = await onTerminal(place, args, [[question, "y\r"]]);
+    deepEqual([code, await ids(place)], [0, ["new"]], shown);
+    match(shown, /new created\r\nabc deleted/);
   });
 });
 

@@ -1,10 +1,9 @@
 /** An agent leaves one data directory as a file and goes on in another; what is cut short leaves nothing. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
-import { needs } from "../needs.ts";
-import { BINARY, type Ended, type Options } from "./program.ts";
+import type { Ended, Options } from "./program.ts";
 import { inPlace, type Place } from "./server.ts";
+import { onTerminal, testOnTerminal } from "./terminal.ts";
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 const ANY_PORT = ["--listen", "127.0.0.1:0"];
 
 async function done(
@@ -174,53 +173,7 @@ Deno.test("what is no export is told before it is sent", async () => {
   });
 });
 
-const scripted = needs(
-  Deno.build.os === "linux" && exists("/usr/bin/script")
-    ? undefined
-    : "no script(1), for a terminal",
-);
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
-  }
-}
-
-/** The program on a terminal of its own, and somebody who types. */
-async function onTerminal(
-  { dir }: Place,
-  args: readonly string[],
-  typing: readonly (readonly [string, string])[],
-): Promise<{ code: number; shown: string }> {
-  const program = BINARY ?? `${Deno.execPath()} run -A --quiet ${MAIN}`;
-  const child = new Deno.Command("/usr/bin/script", {
-    args: ["-qefc", `${program} ${args.join(" ")}`, "/dev/null"],
-    cwd: dir,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "null",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  const encoder = new TextEncoder();
-  const left = [...typing];
-  let shown = "";
-  let from = 0;
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    shown += text;
-    const [next] = left;
-    const at = next === undefined ? -1 : shown.indexOf(next[0], from);
-    if (at < 0) continue;
-    from = at + next![0].length;
-    await writer.write(encoder.encode(next![1]));
-    left.shift();
-  }
-  await writer.close().catch(() => {});
-  return { code: (await child.status).code, shown };
-}
-
-scripted("a passphrase is typed unseen, twice, and a slip is noticed", async () => {
+testOnTerminal("a passphrase is typed unseen, twice, and a slip is noticed", async () => {
   await inPlace(async (place) => {
     await place.serve();
     const phrase = "corect\x7f\x7f\x7f\u00e9ct horse";
