@@ -122,7 +122,7 @@ export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: str
   "mount a directory of the host": {
     at: "PUT /agents/{id}/mounts",
     right: "operator",
-    body: json([{ path: "/again", type: "dir", host_path: "/host/work", access: "read_only" }]),
+    body: json([{ path: "/again", type: "dir", host_path: "/host/repo", access: "read_only" }]),
   },
   "go further in a directory of the host": {
     at: "PUT /agents/{id}/mounts",
@@ -132,7 +132,7 @@ export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: str
   "leave a directory of the host": {
     at: "PUT /agents/{id}/mounts",
     right: "own",
-    body: json([{ path: "/work", type: "dir", host_path: "/host/work", access: "read_only" }]),
+    body: json([{ path: "/repo", type: "dir", host_path: "/host/repo", access: "read_only" }]),
   },
   "pause by the file": { at: "POST /agents/{id}/ctl", right: "use", body: "pause" },
 };
@@ -170,8 +170,8 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   // Directories of the host, one that the agent may only read and one that it may write.
   ["/docs", WATCHED_DIR],
   ["/docs/**", WATCHED],
-  ["/work", WATCHED_DIR],
-  ["/work/**", { ...WATCHED, write: "own", append: "own", remove: "own", body: "text" }],
+  ["/repo", WATCHED_DIR],
+  ["/repo/**", { ...WATCHED, write: "own", append: "own", remove: "own", body: "text" }],
   ["/files", WATCHED_DIR],
   ["/files/folder", WATCHED_DIR],
   ["/files/**", { ...WATCHED, write: "use", append: "use", remove: "use", body: "text" }],

@@ -53,7 +53,7 @@ export interface World {
 
 export async function accessWorld(): Promise<World> {
   const backend = memoryBackend();
-  const places = { "/host/docs": memoryFiles(backend), "/host/work": memoryFiles(backend) };
+  const places = { "/host/docs": memoryFiles(backend), "/host/repo": memoryFiles(backend) };
   const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
@@ -142,7 +142,7 @@ async function furnished(runtime: Runtime): Promise<void> {
 
 const DIRECTORIES = {
   "/docs": { type: "dir", path: "/host/docs", access: "read_only" },
-  "/work": { type: "dir", path: "/host/work", access: "read_write" },
+  "/repo": { type: "dir", path: "/host/repo", access: "read_write" },
 } as const;
 
 /** A host whose directories are in memory. */
