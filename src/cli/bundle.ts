@@ -5,6 +5,7 @@
 // @ts-types="esbuild-wasm"
 import * as esbuild from "esbuild-wasm/esm/browser.min.js";
 import { dirname, relative, resolve } from "node:path";
+import { brotliDecompressSync } from "node:zlib";
 import { decode, encode, type SourceMapSegment } from "@jridgewell/sourcemap-codec";
 import { digest, encodeText } from "../core/code.ts";
 import { MAX_CODE_BYTES } from "../core/deploy.ts";
@@ -39,6 +40,7 @@ const LOADERS: Readonly<Record<string, esbuild.Loader>> = {
 /** Of zod's messages in fifty languages, an agent gets those in English; who wants others installs zod beside the agent. */
 const ENGLISH = 'export { default as en } from "./en.js";';
 const FILES = "file";
+const WASM_MAGIC = [0, 0x61, 0x73, 0x6d];
 const ERRORS_SHOWN = 5;
 
 let started: Promise<void> | undefined;
@@ -47,8 +49,15 @@ let started: Promise<void> | undefined;
 function start(): Promise<void> {
   return started ??= (async () => {
     const wasm = await Deno.readFile(new URL(import.meta.resolve("esbuild-wasm/esbuild.wasm")));
-    await esbuild.initialize({ wasmModule: await WebAssembly.compile(wasm), worker: false });
+    const wasmModule = await WebAssembly.compile(unpacked(wasm));
+    await esbuild.initialize({ wasmModule, worker: false });
   })();
+}
+
+/** A binary has it packed: what is embedded there is in the memory of each of its processes, and few of them bundle. */
+function unpacked(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const isWasm = WASM_MAGIC.every((byte, i) => bytes[i] === byte);
+  return isWasm ? bytes : new Uint8Array(brotliDecompressSync(bytes));
 }
 
 /**

@@ -5,6 +5,7 @@ import { files, type Graph, graph, urlsIn } from "./tree.ts";
 
 /** Entered from outside: by a command, by deno.json, or by who embeds the runtime. */
 const DOORS = [
+  ".ci/compile.ts",
   "main.ts",
   "src/agentd.ts",
   "conformance/crash.ts",

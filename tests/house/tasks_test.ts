@@ -1,7 +1,8 @@
 /** The tasks of deno.json are those that documents name, and run the program in one scope. */
+import { compileArgs } from "../../.ci/flags.ts";
 import config from "../../deno.json" with { type: "json" };
 import assert from "../assert.ts";
-import { otherScopes, unnamed } from "./tasks.ts";
+import { otherScopes, scopeOf, unnamed } from "./tasks.ts";
 import { files, text } from "./tree.ts";
 
 Deno.test("house: the rule of named tasks bites", () => {
@@ -32,4 +33,12 @@ Deno.test("house: the rule of one scope bites", () => {
 
 Deno.test("house: the program is run in one scope, however it is started", () => {
   assert.deepEqual(otherScopes(config.tasks), []);
+});
+
+Deno.test("house: the binary may do what the source may, and nothing of it is kept where others could change it", () => {
+  const { tasks } = config;
+  const args = compileArgs({ tasks, stage: "s/", workers: ["s/w.js"], output: "x" });
+  const scope = args.filter((arg) => /^(-A|--allow-|--deny-|--no-prompt)/.test(arg)).join(" ");
+  assert.equal(scope, scopeOf(tasks.serve)!.replaceAll('"', ""));
+  assert.ok(args.includes("--no-code-cache"));
 });
