@@ -16,7 +16,7 @@ import { chunksOf, holdFile, removeBin, removeQuietly } from "./held_file.ts";
 import { hiddenBy } from "./hidden.ts";
 import { refused } from "./host_error.ts";
 import { openIssued } from "./issued.ts";
-import { listDirectory } from "./listing.ts";
+import { openListing } from "./listing.ts";
 import { openObservers } from "./observe.ts";
 import { type Found, openPlaces, type Place } from "./place.ts";
 import { stage } from "./stage.ts";
@@ -49,6 +49,7 @@ export function directoryFiles({ root, writable, hidden }: DirectoryOptions): Di
   const disk = openDisk(root);
   const places = openPlaces(disk, hiddenBy(hidden));
   const observers = openObservers(disk, places);
+  const listing = openListing(disk, places);
   const issued = openIssued();
   const changes = openChanges({ disk, places, issued, told: observers.told });
   /** Names that could not be told, by directory, as of its last listing. */
@@ -74,13 +75,7 @@ export function directoryFiles({ root, writable, hidden }: DirectoryOptions): Di
       list: (page) =>
         told(() => {
           const left = (name: string) => sweep(disk, [...place.real, name]);
-          const { entries, unnamed } = listDirectory(
-            disk,
-            places,
-            place,
-            page,
-            writable ? left : ignore,
-          );
+          const { entries, unnamed } = listing.list(place, page, writable ? left : ignore);
           remember(key, unnamed);
           return entries;
         }),

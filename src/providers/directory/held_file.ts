@@ -11,7 +11,7 @@ import {
   proven,
   TRIES,
 } from "./disk.ts";
-import { hosted } from "./host_error.ts";
+import { hosted, refused } from "./host_error.ts";
 
 /** Bytes that are read or written in one go. */
 export const CHUNK_BYTES = 256 * 1024;
@@ -41,7 +41,7 @@ export function holdFile(disk: Disk, names: Names, mode: "read" | "write"): Held
     if (!before.isFile) throw refusal("not_found");
     const fd = hosted(() => fs.openSync(path, flags));
     try {
-      const info = fs.fstatSync(fd);
+      const info = infoOf(fd);
       identityOf(info);
       const isThere = () => {
         const now = disk.look(names);
@@ -71,7 +71,7 @@ export function makeFile(disk: Disk, names: Names, permissions: number): HeldFil
   mustBeSteady(passed);
   const fd = hosted(() => fs.openSync(disk.path(names), flags, permissions));
   try {
-    const info = fs.fstatSync(fd);
+    const info = infoOf(fd);
     identityOf(info);
     const isThere = () => {
       const now = disk.look(names);
@@ -84,6 +84,16 @@ export function makeFile(disk: Disk, names: Names, permissions: number): HeldFil
     fs.closeSync(fd);
     removeQuietly(disk, names);
     throw error;
+  }
+}
+
+/** Some versions of Deno know where an open file is, and refuse one that is outside themselves. */
+function infoOf(fd: number): fs.Stats {
+  try {
+    return fs.fstatSync(fd);
+  } catch (error) {
+    if ((error as { name?: unknown }).name === "NotCapable") throw moving();
+    throw refused(error);
   }
 }
 

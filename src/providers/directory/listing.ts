@@ -11,8 +11,12 @@ import { isOwn, type Place, type Places } from "./place.ts";
  * the memory. So large is one of 100,000 names of any length.
  */
 const MAX_DIRECTORY_BYTES = 32 * 1024 * 1024;
-/** Names that are held while the first ones of a page are sought. */
-const MAX_SOUGHT = 4 * MAX_LIST;
+/** Names behind a page that are kept for the next ones, of the directory that was read last. */
+const MAX_AHEAD = 16 * MAX_LIST;
+/** Names that are held while the first ones are sought. */
+const MAX_SOUGHT = 2 * MAX_AHEAD;
+/** A directory that was changed so lately may change again without showing it. */
+const STILL_MS = 1000;
 /** The page's names are looked at so often before they are believed to be in this directory. */
 const LIST_ROUNDS = 10;
 
@@ -22,30 +26,68 @@ export interface Listed {
   readonly unnamed: number;
 }
 
-/**
- * Pages do not overlap, and hold what stood there throughout. `left` is told of leftovers of our own.
- * @throws FileError `too_large` for a directory whose names do not fit into memory, `conflict` when it is replaced again and again
- */
-export function listDirectory(
-  disk: Disk,
-  places: Places,
-  place: Place,
-  { after, limit }: Paging,
-  left: (name: string) => void,
-): Listed {
-  const entries: Entry[] = [];
-  let from = after;
-  while (true) {
-    const { names, more, unnamed } = firstNames(disk, place, from, left);
-    const wanted = limit - entries.length;
-    for (let at = 0; at < names.length && entries.length < limit; at += wanted) {
-      entries.push(...surely(disk, places, place, names.slice(at, at + wanted)));
+export interface Listing {
+  /**
+   * Pages do not overlap, and hold what stood there throughout. `left` is told of leftovers of our own.
+   * @throws FileError `too_large` for a directory whose names do not fit into memory, `conflict` when it is replaced again and again
+   */
+  list(place: Place, page: Paging, left: (name: string) => void): Listed;
+}
+
+export function openListing(disk: Disk, places: Places): Listing {
+  let ahead: Ahead | undefined;
+
+  /** Names behind `after`: from the last reading, if that goes on from there and the directory has not changed since. */
+  function namesBehind(place: Place, after: string | undefined, left: (name: string) => void) {
+    const info = mustBeListed(disk.look(place.real));
+    if (ahead && isStill(ahead, info) && after !== undefined) {
+      const names = ahead.names.filter((name) => byteOrder(name, after) > 0);
+      const from = ahead.from;
+      if (names.length > 0 && (from === undefined || byteOrder(from, after) <= 0)) {
+        return { names, more: ahead.more, unnamed: ahead.unnamed };
+      }
     }
-    from = names.at(-1);
-    // What was read too much for this page comes again with the next.
-    if (entries.length >= limit) return { entries: entries.slice(0, limit), unnamed };
-    if (!more) return { entries, unnamed };
+    const read = readNames(disk, place, after, left);
+    const isQuiet = Date.now() - (info.mtime?.getTime() ?? Infinity) > STILL_MS;
+    ahead = isQuiet && read.names.length > MAX_LIST ? { ...read, from: after, info } : undefined;
+    return read;
   }
+
+  return {
+    list(place, { after, limit }, left) {
+      const entries: Entry[] = [];
+      for (let from = after;;) {
+        const { names, more, unnamed } = namesBehind(place, from, left);
+        for (let at = 0; at < names.length && entries.length < limit;) {
+          const some = names.slice(at, at + Math.min(limit - entries.length, MAX_LIST));
+          entries.push(...surely(disk, places, place, some));
+          at += some.length;
+        }
+        from = names.at(-1);
+        if (entries.length >= limit || !more) return { entries, unnamed };
+      }
+    },
+  };
+}
+
+interface Ahead extends Read {
+  readonly from: string | undefined;
+  readonly info: Deno.FileInfo;
+}
+
+function isStill({ info }: Ahead, now: Deno.FileInfo): boolean {
+  return isSame(info, now) && info.mtime?.getTime() === now.mtime?.getTime();
+}
+
+/** @throws FileError `not_found`, `not_directory`, `too_large` */
+function mustBeListed(info: Deno.FileInfo | undefined): Deno.FileInfo {
+  if (!info) throw refusal("not_found");
+  if (!info.isDirectory) throw refusal("not_directory", "only a directory can be listed");
+  if (info.size <= MAX_DIRECTORY_BYTES) return info;
+  throw refusal("too_large", "the directory has too many entries to be listed", {
+    limit: MAX_DIRECTORY_BYTES,
+    size: info.size,
+  });
 }
 
 interface Seen {
@@ -120,8 +162,8 @@ function entryOf(name: string, info: Deno.FileInfo): Entry {
   };
 }
 
-interface First {
-  /** In byte order, `MAX_LIST` at the most. */
+interface Read {
+  /** In byte order, `MAX_AHEAD` at the most. */
   readonly names: readonly string[];
   /** There are names behind these. */
   readonly more: boolean;
@@ -129,27 +171,18 @@ interface First {
 }
 
 /** The first names behind `after`, of all that the directory has. */
-function firstNames(
+function readNames(
   disk: Disk,
   place: Place,
   after: string | undefined,
   left: (name: string) => void,
-): First {
-  const info = disk.look(place.real);
-  if (!info) throw refusal("not_found");
-  if (!info.isDirectory) throw refusal("not_directory", "only a directory can be listed");
-  if (info.size > MAX_DIRECTORY_BYTES) {
-    throw refusal("too_large", "the directory has too many entries to be listed", {
-      limit: MAX_DIRECTORY_BYTES,
-      size: info.size,
-    });
-  }
+): Read {
   let first: string[] = [];
   let [unnamed, more] = [0, false];
   const narrow = () => {
     first.sort(byteOrder);
-    more ||= first.length > MAX_LIST;
-    first = first.slice(0, MAX_LIST);
+    more ||= first.length > MAX_AHEAD;
+    first = first.slice(0, MAX_AHEAD);
   };
   for (const { name, isFile, isDirectory, isSymlink } of hosted(() => namesIn(disk, place))) {
     if (isOwn(name)) left(name);

@@ -26,7 +26,6 @@ export function localDirectories({ never = [] }: LocalDirectoriesOptions = {}): 
       if (mount.access === "disabled" && !isAbsolute(mount.path)) throw notAbsolute(mount.path);
       if (mount.access === "disabled") return mount;
       const path = realDirectory(mount);
-      mustBePermitted({ ...mount, path });
       mustBeAllowed(path, never);
       return { ...mount, path };
     },
@@ -78,20 +77,25 @@ function realDirectory(mount: DirectoryMount): string {
   const { path } = mount;
   if (!isAbsolute(path)) throw notAbsolute(path);
   mustBePermitted(mount);
+  const real = asked(path, () => Deno.realPathSync(path));
+  mustBePermitted({ ...mount, path: real });
+  if (asked(path, () => Deno.lstatSync(real)).isDirectory) return real;
+  throw refusal("not_directory", path, { detail: "only a directory can be mounted" });
+}
+
+function asked<T>(path: string, run: () => T): T {
   try {
-    const real = Deno.realPathSync(path);
-    if (Deno.lstatSync(real).isDirectory) return real;
+    return run();
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) {
       throw refusal("not_found", path, { detail: "the host has no such directory", cause });
     }
-    const { code = "an error" } = cause as { code?: string };
+    const { code, name } = cause as { code?: string; name?: string };
     throw refusal("permission_denied", path, {
-      detail: `the host does not let this program look at it: ${code}`,
+      detail: `the host does not let this program look at it: ${code ?? name}`,
       cause,
     });
   }
-  throw refusal("not_directory", path, { detail: "only a directory can be mounted" });
 }
 
 function isAbsolute(path: string): boolean {

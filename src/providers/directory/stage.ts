@@ -3,6 +3,7 @@ import type { Writer } from "../../fs/tree.ts";
 import { type Changes, chunksOfDraft, type Draft, mustBegin } from "./change.ts";
 import { CHUNK_BYTES, writeChunk } from "./held_file.ts";
 import type { Names } from "./disk.ts";
+import { hosted } from "./host_error.ts";
 
 /** So much of one write is held in memory. */
 const MAX_HELD_BYTES = CHUNK_BYTES;
@@ -39,6 +40,17 @@ export function stage(
     return draft;
   }
 
+  function commit(): void {
+    const { info } = changes.goal(called);
+    mustBegin(offset, info?.size ?? 0);
+    if (info && (mode === "append" || offset !== undefined)) {
+      changes.splice(called, draft ? chunksOfDraft(spill()) : held, offset, match);
+    } else {
+      changes.replace(called, spill(), match);
+      draft = undefined;
+    }
+  }
+
   function discard(): void {
     held = [];
     const dropped = draft;
@@ -51,19 +63,12 @@ export function stage(
     async write(chunk) {
       held.push(chunk);
       size += chunk.length;
-      if (size > MAX_HELD_BYTES || held.length > MAX_HELD_CHUNKS) spill();
+      if (size > MAX_HELD_BYTES || held.length > MAX_HELD_CHUNKS) hosted(spill);
     },
     // deno-lint-ignore require-await -- its refusals are rejections
     async close() {
       try {
-        const { info } = changes.goal(called);
-        mustBegin(offset, info?.size ?? 0);
-        if (info && (mode === "append" || offset !== undefined)) {
-          changes.splice(called, draft ? chunksOfDraft(spill()) : held, offset, match);
-        } else {
-          changes.replace(called, spill(), match);
-          draft = undefined;
-        }
+        hosted(commit);
       } finally {
         discard();
       }
