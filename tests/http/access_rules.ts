@@ -101,6 +101,11 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
   "POST /agents/{id}/resume": { right: "use" },
 };
 
+/** What the program is, and nothing of what is done with it: pages and the document of the API. The same for everybody. */
+export function isPage(at: string): boolean {
+  return at === "/" || at === "/docs" || at === "/openapi.json" || at.startsWith("/dashboard/");
+}
+
 /** Requests on the same routes that ask for more by what they carry. */
 export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: string }>> = {
   "create with code": {

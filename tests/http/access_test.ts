@@ -6,6 +6,7 @@ import {
   ASKING_MORE,
   fileRule,
   FILES,
+  isPage,
   type Right,
   rightsOf,
   type RouteRule,
@@ -128,6 +129,8 @@ const FILES_ROUTE = "/agents/{id}/{path}";
 
 /** By a rule of its own; HEAD goes with GET, where it is taken at all. */
 function ruleFor(method: string, route: Route): RouteRule | undefined {
+  const isRead = method === "GET" || method === "HEAD";
+  if (isPage(route.at)) return isRead ? { right: "anyone" } : undefined;
   const own = ROUTES[`${method} ${route.at}`];
   const isHead = method === "HEAD" && methodsOf(route).includes("HEAD");
   return own ?? (isHead ? ROUTES[`GET ${route.at}`] : undefined);
@@ -198,7 +201,15 @@ Deno.test("every caller, every route, every method", async () => {
 
 Deno.test("what is no route is told to nobody who is not known", async () => {
   const world = await accessWorld();
-  const paths = ["/", "/nothing", "/runtime", "/runtime/", "/agents/x/y", "/tokens", "/%2e%2e/x"];
+  const paths = [
+    "/nothing",
+    "/dashboard/nothing",
+    "/runtime",
+    "/runtime/",
+    "/agents/x/y",
+    "/tokens",
+    "/%2e%2e/x",
+  ];
   for (const caller of world.callers) {
     for (const path of paths) {
       const answer = await world.ask(caller, path, {});
@@ -206,6 +217,18 @@ Deno.test("what is no route is told to nobody who is not known", async () => {
       if (caller.standing === "stranger") equal(answer.status, 401, `${caller.name} ${path}`);
       else ok(answer.status >= 400, `${caller.name} ${path}`);
     }
+  }
+});
+
+Deno.test("a page is the same for everybody, and so tells nothing of anybody", async () => {
+  const world = await accessWorld();
+  for (const { at } of world.router.routes.filter(({ at }) => isPage(at))) {
+    const seen = new Set<string>();
+    for (const caller of world.callers) {
+      seen.add(await (await world.ask(caller, at, {})).text());
+    }
+    equal(seen.size, 1, at);
+    for (const id of [THIS, OTHER]) ok(!new RegExp(`"${id}"`).test([...seen][0]!), at);
   }
 });
 
