@@ -282,15 +282,20 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       backend.timer(delayMs, () => {
         idling.delete(live);
         const rest = live.lastActive + live.record.limits.idle_ms - backend.now();
-        if (rest > 0 || live.inTick || busy(live)) {
+        if (rest > 0 || live.inTick || working(live)) {
           watchIdle(live, Math.max(rest, live.record.limits.idle_ms / 4));
         } else hibernate(live).catch(onError);
       }),
     );
   }
+  /** There is something that its code is needed for. What waits for its next try is found again by its time. */
+  function working(live: Live): boolean {
+    return live.phase.phase === "active" && live.inbox.queue.ready || making.has(live.id) ||
+      live.held !== undefined;
+  }
+  /** There is something that nobody would find again. */
   function busy(live: Live): boolean {
-    return live.phase.phase === "active" && live.inbox.queue.size > 0 || live.sends.pending > 0 ||
-      making.has(live.id) || live.held !== undefined;
+    return working(live) || live.sends.pending > 0;
   }
   function inUse(live: Live): boolean {
     return live.uses + live.changes.listeners + live.trace.listeners + live.outbox.listeners +
