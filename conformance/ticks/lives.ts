@@ -394,14 +394,20 @@ export const lifeLaws: readonly TickLaw[] = [
         ringing: agent((ctx, trigger) => {
           if (trigger.type === "message") return void ctx.alarm(1_000);
         }),
-      });
+        failing: agent((ctx) => {
+          if (ctx.tick.attempt === 1) throw new Error("once");
+        }),
+      }, { limits: { retry_ms: [3_600_000] } });
+      await s.at("failing").send("in an hour");
       for (const id of ["busy", "idle"]) await s.at(id).send("hello");
       await s.at("ringing").send("hello");
       await s.at("busy").control("pause");
       await s.at("busy").send("waits");
       await s.advance(10 * IDLE_MS);
       const status = await s.answer(() => s.runtime.status());
-      same([status.agents, status.awake], [3, 0], "agents, and those in memory");
+      same([status.agents, status.awake], [4, 0], "agents, and those in memory");
+      await s.advance(3_600_000);
+      same((await s.at("failing").status()).tick_count, 1, "ticks of the one that waited an hour");
       for (const end of ["clean", "crash"] as const) {
         await s.restart(end);
         await s.advance(10 * IDLE_MS);
@@ -414,7 +420,7 @@ export const lifeLaws: readonly TickLaw[] = [
       await s.advance(1_000);
       same(subject.touched.has("ringing"), true, "rows of one whose alarm is due");
       const all = await s.answer(() => s.runtime.list({}));
-      same(all.map(({ id }) => id), ["busy", "idle", "ringing"], "the list");
+      same(all.map(({ id }) => id), ["busy", "failing", "idle", "ringing"], "the list");
       await s.advance(10 * IDLE_MS);
       same((await s.answer(() => s.runtime.status())).awake, 0, "in memory after a look at all");
     },

@@ -77,6 +77,8 @@ export const peerLaws: readonly TickLaw[] = [
       await full.send("before");
       await s.at("ann").send("go");
       await s.advance(10_000);
+      await s.advance(60_000);
+      same((await s.info("ann")).state, "dormant", "a sender whose messages wait");
       same(heard, ["ann 4"], "heard while the receiver is full");
       same((await full.status()).queue_depth, 2, "what waits at the receiver");
       await s.restart("crash");
