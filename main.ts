@@ -6,6 +6,8 @@ if (Deno.args[0] === "__agent") {
   const { agentProcessMain } = await import("./src/hosts/process_child.ts");
   await agentProcessMain();
 }
+// Loading libraries is for that alone: it is how such a process locks itself in.
+Deno.permissions.revokeSync({ name: "ffi" });
 const { start } = await import("./src/cli/start.ts");
 // A symbolic link's name is in argv0 alone.
 Deno.exit(await start(Deno.args, process.argv0));
