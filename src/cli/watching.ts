@@ -21,7 +21,7 @@ export function watching(call: Call, home: Home, url: string): Watching {
   async function run(): Promise<void> {
     if (readSources(home).size === 0) await firstNote();
     if (stopped) return;
-    notes.close();
+    closeNotes();
     child = start();
     const { code, signal } = await child.status;
     if (!stopped) tell(`the process that did it ended (${signal ?? `exit code ${code}`})`);
@@ -29,6 +29,15 @@ export function watching(call: Call, home: Home, url: string): Watching {
 
   async function firstNote(): Promise<void> {
     for await (const _ of notes) if (readSources(home).size > 0) return;
+  }
+
+  /** Leaving the loop over it has closed it already. */
+  function closeNotes(): void {
+    try {
+      notes.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
   }
 
   function start(): Deno.ChildProcess {
@@ -55,11 +64,7 @@ export function watching(call: Call, home: Home, url: string): Watching {
   return {
     async stop() {
       stopped = true;
-      try {
-        notes.close();
-      } catch {
-        // It was closed when the process began.
-      }
+      closeNotes();
       try {
         child?.kill("SIGKILL");
       } catch {
