@@ -172,6 +172,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
             ready(live);
           },
           onDropped,
+          onSettled: watchIdle,
           made,
           deliver,
           onDoubt: doubt,

@@ -97,6 +97,8 @@ export interface LiveOptions {
   readonly unclean: boolean;
   readonly onReady: (live: Live) => void;
   readonly onDropped: (live: Live, entry: Waiting) => void;
+  /** Nothing is on its way any more, or what is waits. */
+  readonly onSettled: (live: Live) => void;
   /** A commit has failed in a way that does not say what has become of it. */
   readonly onDoubt: (live: Live) => void;
   /** Resolves when the agent is not being made or ended any more. */
@@ -222,7 +224,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     timer: (ms, fire) => backend.timer(ms, fire),
     made: () => options.made(id),
     deliver: options.deliver,
-    onSettled: () => options.onReady(live),
+    onSettled: () => options.onSettled(live),
     onError: options.onError,
   });
   return Object.assign(live, { sends });
