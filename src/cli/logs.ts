@@ -110,7 +110,8 @@ function wordsOf(event: StreamEvent): string {
       said.add("to");
       break;
     case "error":
-      words.push(`${say("code")} ${say("message")}`);
+      words.push(`${say("code")} ${say("message")}`, wayOf(event.stack));
+      said.add("stack");
       break;
     case "alarm":
       words.push(`${say("action")} ${say("alarm_id")}`);
@@ -129,12 +130,20 @@ function wordsOf(event: StreamEvent): string {
         words.push(span(event.duration_ms));
       }
       if (event.success === true) said.add("success");
+      // Told by the event before it.
+      said.add("error");
       break;
   }
   for (const [name, value] of Object.entries(event)) {
     if (!said.has(name) && value !== undefined) words.push(`${name}=${inline(value)}`);
   }
   return words.map((w) => w.trim()).filter(Boolean).join("  ");
+}
+
+/** By which way an agent's own code came to where it failed; the place itself is in the message. */
+function wayOf(stack: unknown): string {
+  if (!Array.isArray(stack) || stack.length < 2) return "";
+  return `by ${stack.slice(1).join(" ← ")}`;
 }
 
 /** Whom a message goes to: `http:ann`, `agent:bob`, `outbox`. */

@@ -5,13 +5,8 @@ import type { HookResult, HookRun, TickPort } from "../core/host.ts";
 import { makeContext } from "./context.ts";
 import { cut, errorText } from "./log.ts";
 import { nameKind } from "./plain.ts";
+import { agentStack, shortUrls } from "./stack.ts";
 import { loadState, parseState, sealState } from "./state.ts";
-
-/** What is kept of an agent's own stack, for its author. */
-export const MAX_STACK_LINES = 20;
-const MAX_STACK_LINE_CHARS = 200;
-/** A `data:` address is as long as the module, in each frame, so a stack can be huge. */
-const MAX_STACK_CHARS = 4 * 1024 * 1024;
 
 /**
  * Runs one hook; a hook that the agent does not have changes nothing, but its state is still held against the schema (so `migrate`
@@ -138,27 +133,6 @@ function isAllocationFailure(error: unknown): boolean {
     /^(?:Array buffer allocation failed|WebAssembly\.Memory\(\): could not allocate)/.test(
       error.message,
     );
-}
-
-/** The frames of the agent's own code: those above this room's, with its `data:` address made short. */
-function agentStack(error: unknown): string | undefined {
-  const stack = (error as { stack?: unknown } | null | undefined)?.stack;
-  if (typeof stack !== "string") return undefined;
-  const lines: string[] = [];
-  for (const line of stack.slice(0, MAX_STACK_CHARS).split("\n")) {
-    if (!/^\s+at /.test(line)) continue;
-    if (/src\/hosts\//.test(line)) break;
-    lines.push(
-      cut(shortUrls(line), MAX_STACK_LINE_CHARS),
-    );
-    if (lines.length === MAX_STACK_LINES) break;
-  }
-  return lines.length > 0 ? lines.join("\n") : undefined;
-}
-
-/** A module's `data:` address holds the whole module. */
-function shortUrls(text: string): string {
-  return text.replace(/data:text\/javascript[^,]*,[A-Za-z0-9+/=%_.~-]*/g, "agent.js");
 }
 
 function placeOf(run: HookRun): string {

@@ -1,5 +1,6 @@
 /** How long a context is good for: from a hook's begin to its end, or to the abort of its signal. */
 import { FileError } from "../fs/error.ts";
+import { withWaiters } from "./stack.ts";
 
 export interface HookLife {
   /** Aborts when the hook has ended or was aborted. */
@@ -36,7 +37,7 @@ export function hookLife(outer: AbortSignal): HookLife {
     if (controller.signal.aborted) throw over(op);
   }
 
-  function call<T>(op: string, run: () => T | Promise<T>): Promise<T> {
+  function call<T>(op: string, run: () => T | Promise<T>, isEffect = false): Promise<T> {
     const promise = new Promise<T>((resolve, reject) => {
       mustLive(op);
       const refuse = (error: unknown) => reject(marked(error));
@@ -44,27 +45,37 @@ export function hookLife(outer: AbortSignal): HookLife {
       waiting.add(stop);
       start(run).then(resolve, refuse).finally(() => waiting.delete(stop));
     });
+    if (isEffect) {
+      const settled = () => pending.delete(promise);
+      pending.add(promise);
+      promise.then(settled, settled);
+    }
     // An agent that awaits it sees the failure; one that does not must not bring the process down.
-    promise.catch(() => {});
-    return promise;
+    const told: Promise<T> = traced(promise, () => told.catch(() => {}));
+    return told;
   }
 
   return {
     signal: controller.signal,
     mustLive,
-    call,
-    effect(op, run) {
-      const promise = call(op, run);
-      pending.add(promise);
-      const settled = () => pending.delete(promise);
-      promise.then(settled, settled);
-      return promise;
-    },
+    call: (op, run) => call(op, run),
+    effect: (op, run) => call(op, run, true),
     async settle() {
       while (pending.size > 0) await Promise.all(pending);
     },
     end,
   };
+}
+
+/** An error of a call says where in the agent it was waited for. V8 tells that only of a promise that one function alone waits for, until `failing`. */
+async function traced<T>(promise: Promise<T>, failing: () => void): Promise<T> {
+  try {
+    return await promise;
+  } catch (error) {
+    const told = withWaiters(error);
+    failing();
+    throw told;
+  }
 }
 
 async function start<T>(run: () => T | Promise<T>): Promise<T> {

@@ -1,15 +1,16 @@
 /** What an agent logs, as one bounded text. */
+import { placeText } from "./stack.ts";
 
 /** A longer entry is cut: a log is for people. */
 export const MAX_LOG_CHARS = 8 * 1024;
 
-/** Strings as they are, errors as `name: message` on a line of their own, all else as JSON. Never throws. */
+/** Strings as they are, errors as `name: message (place)` on a line of their own, all else as JSON. Never throws. */
 export function logText(parts: readonly unknown[]): string {
   let text = "";
   for (const part of parts) {
     const error = isError(part);
     if (text !== "") text += error ? "\n" : " ";
-    text += error ? errorText(part) : partText(part);
+    text += error ? errorText(part) + placeText(part) : partText(part);
     if (text.length > MAX_LOG_CHARS) return cut(text, MAX_LOG_CHARS);
   }
   return text;

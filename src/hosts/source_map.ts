@@ -27,7 +27,8 @@ export function locator(source: Uint8Array): Locate {
   const encoded = mapOf(source);
   let map: SourceMap | undefined;
   return (line, column) => {
-    if (encoded === undefined) return undefined;
+    // What came without one was written as it runs.
+    if (encoded === undefined) return { file: "agent.js", line, column };
     map ??= parse(encoded);
     return place(map, line, column);
   };
@@ -53,7 +54,7 @@ function parse(encoded: string): SourceMap {
     const { sources, mappings } = JSON.parse(new TextDecoder().decode(bytes));
     if (!Array.isArray(sources) || sources.length > MAX_SOURCES) return NOTHING;
     if (!sources.every((name) => typeof name === "string")) return NOTHING;
-    return { sources, lines: decode(String(mappings)) };
+    return typeof mappings === "string" ? { sources, lines: decode(mappings) } : NOTHING;
   } catch {
     return NOTHING;
   }

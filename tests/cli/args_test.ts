@@ -84,8 +84,8 @@ Deno.test("without a command the help is told, and it is a mistake", () => {
   ok(version.kind === "say" && version.exit === 0 && version.text === "agentd 1.2.3");
 });
 
-/** Words as a shell would split the examples: quotes, and no redirections. */
+/** Words as a shell would split the examples: quotes, and neither redirections nor pipes. */
 function shellWords(line: string): string[] {
-  return [...line.replace(/ [<>] \S+$/, "").matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)]
+  return [...line.replace(/ [|<>] .*$/, "").matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)]
     .map(([, single, double, bare]) => single ?? double ?? bare!);
 }

@@ -277,7 +277,14 @@ withHost("a handler that throws fails with its words and its own frames", async 
   const port = makePort();
   const error = await instance.run(makeRun(), port).catch((e: FileError) => e) as FileError;
   assert.equal(error.code, "agent_error");
-  assert.match(error.message, /Cannot run "abc onTrigger": agent_error \(TypeError: it broke\)/);
+  assert.match(
+    error.message,
+    /Cannot run "abc onTrigger": agent_error \(TypeError: it broke \(agent\.js:2:29\)\)/,
+  );
+  // What came without a map is told as it runs.
+  const frames = error.extra?.stack as string[];
+  assert.deepEqual(frames[0], "deep (agent.js:2:29)");
+  assert.match(frames[1]!, /^onTrigger \(agent\.js:3:\d+\)$/);
   assert.match(error.cause as string, /at deep \(agent\.js:2:/);
   assert.doesNotMatch(error.cause as string, /src\/hosts|data:/);
   // Only onError may still run in what failed; then it is thrown away.

@@ -135,7 +135,7 @@ Deno.test("a handler's error comes with its place, and onError may log", async (
     const { tick } = await ask(runtime, "f", "x");
     assert.deepEqual(tick.error, {
       code: "agent_error",
-      message: "RangeError: far",
+      message: "RangeError: far (agent.js:3:27)",
       stack: ["onTrigger (agent.js:3:27)"],
     });
     const trace = await readText(await filesOf(runtime, "f"), "/logs/trace");

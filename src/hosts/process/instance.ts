@@ -83,7 +83,7 @@ function loadedInstance(
   function begin(hook: HookRun, port: TickPort): Promise<HookResult> {
     const { promise, resolve, reject } = Promise.withResolvers<HookResult>();
     const run = ++runs;
-    const served = servedPort(port, run, (head, body) => process.send(head, body));
+    const served = servedPort(port, run, (head, body) => process.send(head, body), locate);
     const watch = watchProcess(process, watched);
     const abort = () => process.kill(timedOut());
     busy = true;

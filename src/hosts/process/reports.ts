@@ -5,13 +5,13 @@ import { cut } from "../log.ts";
 import { type AgentFacts, HOOKS, MAX_NAME_CHARS } from "../module.ts";
 import { plainFault } from "../plain.ts";
 import type { Locate } from "../source_map.ts";
+import { ownFrames, placeOf } from "../stack.ts";
 import type { Message } from "./channel.ts";
 import { bytesText, errorOf } from "./values.ts";
 import { breach, type Head } from "./wire.ts";
 
 const MAX_DETAIL_CHARS = 10 * 1024;
 const MAX_STACK_CHARS = 8 * 1024;
-const MAX_FRAMES = 20;
 /** What an agent's code may say of its own failure. */
 const OWN_CODES: readonly Code[] = ["agent_error", "out_of_memory", "corrupt"];
 
@@ -48,7 +48,7 @@ export function hookResult({ head, body }: Message): HookResult {
   return { state, should_hibernate, pending };
 }
 
-/** How a hook failed, in its agent's words; `stack` says where, in its author's files. */
+/** How a hook failed, in its agent's words. */
 export function agentFailure(head: Head, hook: HookRun, locate: Locate): FileError {
   return failure(head, "run", `${hook.agent.id} ${hook.hook}`, locate);
 }
@@ -59,30 +59,12 @@ export function loadFailure(head: Head, digest: string, locate: Locate): FileErr
 
 function failure(head: Head, op: string, path: string, locate: Locate): FileError {
   const { code, detail } = errorOf(head.error);
-  const cause = typeof head.stack === "string" ? cut(head.stack, MAX_STACK_CHARS) : undefined;
-  const stack = cause === undefined ? [] : frames(cause, locate);
+  const stack = typeof head.stack === "string" ? cut(head.stack, MAX_STACK_CHARS) : undefined;
+  const frames = ownFrames(stack ?? "", locate);
+  const where = frames[0] === undefined ? "" : ` (${placeOf(frames[0])})`;
   return new FileError(OWN_CODES.includes(code) ? code : "agent_error", op, path, {
-    detail: cut(detail ?? "it failed without a word", MAX_DETAIL_CHARS),
-    ...(cause === undefined ? {} : { cause }),
-    ...(stack.length === 0 ? {} : { extra: { stack } }),
+    detail: cut(detail ?? "it failed without a word", MAX_DETAIL_CHARS) + where,
+    ...(frames.length > 0 ? { extra: { stack: frames } } : {}),
+    ...(stack === undefined ? {} : { cause: stack }),
   });
-}
-
-/** `at Object.onTrigger (agent.js:3:7)`, `at async agent.js:3:7` */
-const FRAME =
-  /^\s+at (?:async )?(?:(?:Object\.|Module\.)?(.{1,100}?) \()?agent\.js:(\d{1,9}):(\d{1,9})\)?$/;
-
-/** Innermost first: `onTrigger (agent.ts:10:13)`. Of code that came with a map, what the map knows is the author's; of other code, all. */
-function frames(stack: string, locate: Locate): string[] {
-  const bundled: string[] = [];
-  const own: string[] = [];
-  for (const text of stack.split("\n").slice(0, MAX_FRAMES)) {
-    const [, name, line, column] = FRAME.exec(text) ?? [];
-    if (line === undefined) continue;
-    const named = (place: string) => name === undefined ? place : `${name} (${place})`;
-    bundled.push(named(`agent.js:${line}:${column}`));
-    const place = locate(Number(line), Number(column));
-    if (place) own.push(named(`${place.file}:${place.line}:${place.column}`));
-  }
-  return own.length > 0 ? own : bundled;
 }

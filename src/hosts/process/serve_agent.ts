@@ -23,6 +23,8 @@ interface Running {
 }
 
 const READ_BYTES = 64 * 1024;
+/** Enough to come out of a package into the agent's own code. */
+const STACK_FRAMES = 50;
 
 /** Serves until the pipe ends. */
 export async function serveAgent(): Promise<void> {
@@ -48,6 +50,7 @@ export async function serveAgent(): Promise<void> {
     (level, text) => running?.remote.port.log(level, text),
     (code) => void writeSync(encodeFrame({ t: "exit", code: Number(code) })),
   );
+  Error.stackTraceLimit = STACK_FRAMES;
   catchStrays((error) => running?.fail(error));
 
   function deliver(message: Message): void {

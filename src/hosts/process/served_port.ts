@@ -8,6 +8,8 @@ import type { Json } from "../../core/envelope.ts";
 import type { TickPort } from "../../core/host.ts";
 import { cut, MAX_LOG_CHARS } from "../log.ts";
 import { mustBePlain } from "../plain.ts";
+import type { Locate } from "../source_map.ts";
+import { relocated } from "../stack.ts";
 import type { Message } from "./channel.ts";
 import { naturalNumber } from "./channel.ts";
 import {
@@ -55,6 +57,7 @@ export function servedPort(
   port: TickPort,
   run: number,
   answer: (head: Head, body?: Uint8Array) => void,
+  locate: Locate = () => undefined,
 ): ServedPort {
   const held = new Map<number, Held>();
   let lastId = 0;
@@ -112,7 +115,9 @@ export function servedPort(
     if (level !== "debug" && level !== "info" && level !== "warn" && level !== "error") {
       throw breach("a log entry without a level");
     }
-    if (++logs <= MAX_LOGS) return port.log(level, cut(text, MAX_LOG_CHARS));
+    if (++logs <= MAX_LOGS) {
+      return port.log(level, relocated(cut(text, MAX_LOG_CHARS), locate));
+    }
     if (logs === MAX_LOGS + 1) {
       port.log(
         "warn",
