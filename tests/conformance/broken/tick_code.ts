@@ -160,9 +160,9 @@ export const brokenCode: readonly BrokenTicks[] = [
         next({ ...run, tick: { ...run.tick, now: run.tick.now + run.tick.attempt } }, port)
       ),
   ],
-  ["does not tell onError", "T32", () => without("onError")],
-  ["swallows states that are refused", "T33", () => swallows],
-  ["uses a failed instance again", "T34", reuses],
+  ["does not tell onError", "T33", () => without("onError")],
+  ["swallows states that are refused", "T34", () => swallows],
+  ["uses a failed instance again", "T28", reuses],
   [
     "drops events",
     "T37",
@@ -218,13 +218,13 @@ export const brokenCode: readonly BrokenTicks[] = [
     "T50",
     () => hooks(async (next, run, port) => ({ ...await next(run, port), pending: false })),
   ],
-  ["knows no onSleep", "T58", () => without("onSleep")],
+  ["knows no onSleep", "T60", () => without("onSleep")],
   [
     "lets onSleep write nothing",
-    "T59",
+    "T61",
     () => ports((port, { hook }) => hook === "onSleep" ? { kvSet: nothing } : port),
   ],
-  ["sorts what is in a state", "T61", () =>
+  ["sorts what is in a state", "T62", () =>
     hooks(async (next, run, port) => {
       const result = await next(run, port);
       return { ...result, state: JSON.stringify(sorted(JSON.parse(result.state))) };

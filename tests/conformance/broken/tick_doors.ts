@@ -156,34 +156,34 @@ export const brokenDoors: readonly BrokenTicks[] = [
         ...(request.id ? { id: request.id.toLowerCase() as never } : {}),
       })),
   ],
-  ["keeps the policy that it has", "T20 T36", () => views(() => ({ setOverflow: nothing }))],
-  ["calls everything queued", "T21", () =>
+  ["keeps the policy that it has", "T22 T36", () => views(() => ({ setOverflow: nothing }))],
+  ["calls everything queued", "T23", () =>
     views((view) => ({
       deliver: async (input) => ({ ...await view.deliver(input), disposition: "queued" }),
     }))],
-  ["knows no end of an envelope", "T23", () =>
+  ["knows no end of an envelope", "T20", () =>
     views((view) => ({
       deliver: ({ metadata: _, ...input }) => view.deliver(input),
     }))],
   [
     "tries again at once",
-    "T25 T31",
+    "T25 T27",
     () =>
       requests((request) => ({ ...request, limits: { ...request.limits, retry_ms: [0, 0, 0] } })),
   ],
   [
     "does not replay",
-    "T27",
+    "T29",
     () => views((view) => ({ deadLetters: { ...view.deadLetters, replay: nothing } })),
   ],
-  ["never despairs of an agent", "T29", () =>
+  ["never despairs of an agent", "T31", () =>
     requests((request) => ({
       ...request,
       limits: { ...request.limits, max_consecutive_failures: 1_000_000 },
     }))],
   [
     "lets a tick take a day",
-    "T31",
+    "T27",
     () =>
       requests((request) => ({
         ...request,
@@ -234,11 +234,11 @@ export const brokenDoors: readonly BrokenTicks[] = [
       control: (word, signal) =>
         word === "pause" ? Promise.resolve(undefined) : view.control(word, signal),
     }))],
-  ["has files that grow old", "T63", () => ({
+  ["has files that grow old", "T64", () => ({
     runtime: (runtime, { backend }) => growsOld(runtime, () => backend.now()),
   })],
-  ["is not at home while somebody looks", "T64", () => ({ runtime: looksAway })],
-  ["does not wait when it stops", "T65", () => ({
+  ["is not at home while somebody looks", "T65", () => ({ runtime: looksAway })],
+  ["does not wait when it stops", "T59", () => ({
     runtime: (runtime) => ({
       stop(graceMs) {
         runtime.stop(graceMs);
@@ -253,18 +253,18 @@ export const brokenDoors: readonly BrokenTicks[] = [
         (event) => event.type === "file_call" ? undefined : event,
       ),
     }))],
-  ["tells no failures in its trajectory", "T67", () =>
+  ["tells no failures in its trajectory", "T68", () =>
     views((view) => ({
       trajectory: deep<{ outcome?: string }>(
         view.trajectory,
         (event) => event.outcome === "rolled_back" ? undefined : event,
       ),
     }))],
-  ["skips events", "T70", () => {
+  ["skips events", "T71", () => {
     const skip = skips(3);
     return views((view) => ({ outbox: skip(view.outbox) }));
   }],
-  ["counts one too many", "T71", () =>
+  ["counts one too many", "T67", () =>
     views((view) => ({
       async status() {
         const status = await view.status();
@@ -273,7 +273,7 @@ export const brokenDoors: readonly BrokenTicks[] = [
     }))],
   ["mounts what was not asked for", "T72", () => requests(({ mounts: _, ...request }) => request)],
   ["mounts the host", "T73", () => ({ services: host })],
-  ["drops the policy at a restart", "T20", () =>
+  ["drops the policy at a restart", "T22", () =>
     views((view) => {
       let set = false;
       return {
