@@ -10,12 +10,12 @@ import type { Workload } from "./workload.ts";
 /** Where one run dies: the touches in its first life, in its second, and so on; the last life goes to the end. */
 export type Deaths = readonly { readonly at: number; readonly when: When }[];
 
-/** Makes a subject whose lives die so; `life` is told each one's backend. */
+/** Makes a subject that gives each of its lives what `spoil` makes of its backend. */
 export type Mortal = (
   spoil: (backend: Backend) => Backend,
 ) => Subject<TickSubject>;
 
-/** Runs the workload through these deaths and to its end. Answers how many touches the last life but one would have needed; rejects when the end is wrong. */
+/** Runs the workload through these deaths and to its end. Answers whether the last of them came to be, and the touches of that life; rejects when the end is wrong. */
 export async function through(
   workload: Workload,
   deaths: Deaths,

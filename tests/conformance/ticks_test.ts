@@ -40,7 +40,7 @@ Deno.test("every law of ticks is broken by somebody", () => {
   assert.deepEqual(tickLaws.map(({ id }) => id).filter((id) => !tripped.has(id)), []);
 });
 
-Deno.test("laws of ticks are numbered in their order", () => {
-  const numbers = tickLaws.map(({ id }) => Number(id.slice(1))).sort((a, b) => a - b);
-  assert.deepEqual(numbers, tickLaws.map((_, i) => i + 1));
+Deno.test("laws of ticks are numbered in their order, and each has a name of its own", () => {
+  assert.deepEqual(tickLaws.map(({ id }) => id), tickLaws.map((_, i) => `T${i + 1}`));
+  assert.equal(new Set(tickLaws.map(({ name }) => name)).size, tickLaws.length);
 });
