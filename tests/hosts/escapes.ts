@@ -96,7 +96,7 @@ export const ATTEMPTS: Readonly<Record<string, Readonly<Record<string, string>>>
     "dns.resolve4":
       "return await new Promise((ok, no) => node('dns').resolve4('example.com', (e, a) => e ? no(e) : ok(a)))",
     "import over http": "return await import(`http://127.0.0.1:${t.port}/x.js`)",
-    "import over https": "return await import('https://esm.sh/x')",
+    "import over https": "return await import('https://raw.githubusercontent.com/x/y/main/z.js')",
     "import from npm": "return await import('npm:' + 'left-pad')",
     "import from jsr": "return await import('jsr:' + '@std/path')",
     "unix socket": "return await Deno.connect({ path: '/var/run/docker.sock', transport: 'unix' })",

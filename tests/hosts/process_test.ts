@@ -402,6 +402,13 @@ withHost("built-in agents do not run here, and modules have a largest size", asy
   await assert.rejects(host.start(large, limitsOf()), { code: "too_large" });
 });
 
+withHost("memory that is too little to start with is told", async (host) => {
+  await assert.rejects(host.start(moduleOf(""), limitsOf({ max_memory_mb: 1 })), {
+    code: "out_of_memory",
+    message: /max_memory_mb is 1, which is too little/,
+  });
+});
+
 withHost("a program that does not start is told", async (host) => {
   await assert.rejects(host.start(moduleOf(""), limitsOf()), {
     code: "io",

@@ -11,6 +11,9 @@ const PART_BYTES = 64 * 1024;
 /** How much is written in one go. */
 const WRITE_BYTES = 64 * 1024;
 
+/** Credits for the last window of a body, of which each is half a window or more. */
+const MAX_LATE_CREDITS = 2;
+
 export interface Message {
   readonly head: Head;
   readonly body: Uint8Array | undefined;
@@ -64,6 +67,7 @@ export function channel(options: ChannelOptions): Channel {
   let outgoing: Outgoing | undefined;
   let incoming: Incoming | undefined;
   let number = 0;
+  let lateCredits = 0;
   let pumping = false;
   let closed = false;
 
@@ -169,8 +173,11 @@ export function channel(options: ChannelOptions): Channel {
     const bytes = naturalNumber(head.bytes, "credit");
     const n = naturalNumber(head.n, "n");
     if (n > number) throw breach("a credit for what was not sent");
-    // One for a body that is through comes late and means nothing.
-    if (!outgoing || n !== outgoing.number) return;
+    if (!outgoing || n !== outgoing.number) {
+      // What was given for the last parts of a body comes when it is through, and means nothing.
+      if (++lateCredits > MAX_LATE_CREDITS * number) throw breach("credit for what is through");
+      return;
+    }
     outgoing.window += bytes;
     if (outgoing.window > WINDOW_BYTES) throw breach("more credit than the window");
     pump();

@@ -12,7 +12,7 @@ import type { Places, Tenant } from "./places.ts";
 import { agentFailure, hookResult } from "./reports.ts";
 import { servedPort } from "./served_port.ts";
 import type { Subprocess } from "./subprocess.ts";
-import { MAX_BODY_BYTES } from "./values.ts";
+import { MAX_BODY_BYTES, MAX_IDLE_MESSAGES } from "./values.ts";
 import { bytesInMemory, type WatchLimits, watchProcess } from "./watch.ts";
 import { breach } from "./wire.ts";
 
@@ -99,11 +99,16 @@ function loadedInstance(
       lastUse = performance.now();
     }
 
+    let stale = 0;
+    function countStale(): void {
+      if (++stale > MAX_IDLE_MESSAGES) throw breach("a flood of messages of hooks that are over");
+    }
+
     function message(message: Message): void {
       const { head } = message;
       if (head.t === "pong") return watch.take(message);
       if (typeof head.run !== "number" || head.run > run) throw breach("a word of no hook");
-      if (head.run < run) return;
+      if (head.run < run) return countStale();
       if (head.t === "done") {
         const result = hookResult(message);
         finish();

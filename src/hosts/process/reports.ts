@@ -3,11 +3,10 @@ import { type Code, FileError } from "../../fs/error.ts";
 import type { HookResult, HookRun } from "../../core/host.ts";
 import { cut } from "../log.ts";
 import { type AgentFacts, HOOKS, MAX_NAME_CHARS } from "../module.ts";
-import { plainFault } from "../plain.ts";
 import type { Locate } from "../source_map.ts";
 import { ownFrames, placeOf } from "../stack.ts";
 import type { Message } from "./channel.ts";
-import { bytesText, errorOf } from "./values.ts";
+import { bytesText, errorOf, strangeJson } from "./values.ts";
 import { breach, type Head } from "./wire.ts";
 
 const MAX_DETAIL_CHARS = 10 * 1024;
@@ -33,19 +32,11 @@ export function hookResult({ head, body }: Message): HookResult {
   if (typeof should_hibernate !== "boolean" || typeof pending !== "boolean" || !body) {
     throw breach("a result that is none");
   }
-  let state: string;
-  let value: unknown;
-  try {
-    state = bytesText(body);
-    value = JSON.parse(state);
-  } catch {
-    throw breach("a state that is not JSON");
-  }
+  const value = strangeJson(body);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw breach("a state that is no object");
   }
-  if (plainFault("state", value, Infinity)) throw breach("a state that is too deep");
-  return { state, should_hibernate, pending };
+  return { state: bytesText(body), should_hibernate, pending };
 }
 
 /** How a hook failed, in its agent's words. */

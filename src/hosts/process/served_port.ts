@@ -15,12 +15,13 @@ import { naturalNumber } from "./channel.ts";
 import {
   errorJson,
   jsonBytes,
-  jsonValue,
   MAX_CALL_BYTES,
   MAX_CALLS,
   MAX_HANDLES,
+  MAX_IDLE_MESSAGES,
   MAX_LOGS,
   MAX_TEXT_CHARS,
+  strangeJson,
 } from "./values.ts";
 import { breach, type Head, isBreach } from "./wire.ts";
 
@@ -64,6 +65,7 @@ export function servedPort(
   let calls = 0;
   let callBytes = 0;
   let logs = 0;
+  let idle = 0;
   let toldUsd = port.remainingMicroUsd;
   let ended = false;
 
@@ -118,12 +120,19 @@ export function servedPort(
     if (++logs <= MAX_LOGS) {
       return port.log(level, relocated(cut(text, MAX_LOG_CHARS), locate));
     }
-    if (logs === MAX_LOGS + 1) {
-      port.log(
-        "warn",
-        `this hook logged ${MAX_LOGS} entries; what it logs from here on is dropped`,
-      );
-    }
+    if (logs > MAX_LOGS + 1) return countIdle();
+    port.log("warn", `this hook logged ${MAX_LOGS} entries; what it logs from here on is dropped`);
+  }
+
+  function takeCancel(id: number): void {
+    const entry = held.get(id);
+    // It may have come to its end while the word was on its way.
+    if (!entry || entry.abort.signal.aborted) return countIdle();
+    entry.abort.abort();
+  }
+
+  function countIdle(): void {
+    if (++idle > MAX_IDLE_MESSAGES) throw breach("a flood of messages that come to nothing");
   }
 
   return {
@@ -132,7 +141,7 @@ export function servedPort(
       if (message.head.t === "call") return takeCall(message);
       if (message.head.t === "log") return takeLog(message);
       if (message.head.t !== "cancel") throw breach("an unknown message");
-      held.get(naturalNumber(message.head.id, "id"))?.abort.abort();
+      takeCancel(naturalNumber(message.head.id, "id"));
     },
     end() {
       ended = true;
@@ -218,7 +227,7 @@ function kvCalls(port: TickPort): Record<string, Perform> {
 /** JSON, and no deeper than what the rest of the runtime takes apart. */
 function payload(call: Call): Json {
   try {
-    return mustBePlain(jsonValue(call.body), call.op);
+    return mustBePlain(strangeJson(call.body), call.op);
   } catch (error) {
     throw isBreach(error) ? refused(call, "invalid_request", error.message) : error;
   }

@@ -64,6 +64,7 @@ export function startProcess(command: Command, memoryMb: number): Subprocess {
   function deliver(message: Message): void {
     if (!alive) return;
     const { head } = message;
+    if (exitTold) throw breach("a word after the last one");
     if (head.t === "exit") exitTold = true;
     else if (isReady) listener?.message(message);
     else if (head.t === "open_door") kill(notReady(`its walls do not stand: ${String(head.why)}`));
@@ -194,9 +195,14 @@ function endOf(
 ): FileError {
   const how = signal ? signal : `exit code ${code}`;
   const cause = cut(stderr.trim(), 4000);
-  if (!isReady) return notReady(`it ended (${how}): ${cut(cause, 500)}`);
+  const isFull = /out of memory|memory allocation of \d+ bytes failed/i.test(stderr);
+  if (!isReady && isFull) {
+    const detail = `max_memory_mb is ${memoryMb}, which is too little to start with`;
+    return new FileError("out_of_memory", "start", "agent process", { detail, cause });
+  }
+  if (!isReady) return notReady(`it ended (${how}): ${cut(cause.replace(/\s+/g, " "), 500)}`);
   if (exitTold) return ended("agent_error", `it ended its own process (${how})`, cause);
-  if (code === EXIT_ENDED || /out of memory|memory allocation of \d+ bytes failed/i.test(stderr)) {
+  if (code === EXIT_ENDED || isFull) {
     return ended("out_of_memory", `its heap was full at ${memoryMb} MiB (max_memory_mb)`, cause);
   }
   return ended("agent_error", `its process ended (${how})`, cause);

@@ -5,9 +5,10 @@ import { growthBytes } from "./lock.ts";
 import { breach } from "./wire.ts";
 import type { Subprocess } from "./subprocess.ts";
 
-const LOOK_MS = 25;
+/** A process cannot grow far in between: it has set itself a limit of its own. */
+const LOOK_MS = 100;
 /** How often a process is asked at the least; it tells in its answer that its heap was full. */
-const ASK_MS = 200;
+const ASK_MS = 500;
 export interface Watch {
   /** Takes a `pong`. @throws breach */
   take(message: Message): void;
@@ -31,7 +32,7 @@ export function watchProcess(process: Subprocess, { stallMs, blankBytes }: Watch
   function look(): void {
     const nowMs = performance.now();
     // When the runtime itself was held up, the answer lies in the pipe and only was not read.
-    askedAtMs += Math.max(0, nowMs - lookedAtMs - 4 * LOOK_MS);
+    askedAtMs += Math.max(0, nowMs - lookedAtMs - 2 * LOOK_MS);
     lookedAtMs = nowMs;
     if (asked > answered && nowMs - askedAtMs > stallMs) return process.kill(stalled(stallMs));
     if (asked === answered && nowMs - askedAtMs >= everyMs) {
@@ -48,8 +49,8 @@ export function watchProcess(process: Subprocess, { stallMs, blankBytes }: Watch
   return {
     take({ head }) {
       if (head.full === true) return process.kill(heapFull(process.memoryMb));
-      if (typeof head.n !== "number" || head.n > asked) throw breach("an answer to no ping");
-      answered = Math.max(answered, head.n);
+      if (head.n !== asked || answered === asked) throw breach("an answer to no ping");
+      answered = asked;
     },
     stop: () => clearInterval(timer),
   };

@@ -97,6 +97,20 @@ Deno.test("a breach: a call under a number that was used, or beyond what may be 
   assert.throws(() => serve().served.take({ head: large, body }), isBreach);
 });
 
+Deno.test("a breach: floods of what comes to nothing", () => {
+  const floods: Head[] = [
+    { t: "log", level: "info", text: "again" },
+    { t: "cancel", id: 7 },
+  ];
+  for (const head of floods) {
+    const { served, port } = serve();
+    assert.throws(() => {
+      for (let i = 0; i < 200_000; i++) served.take({ head, body: undefined });
+    }, isBreach);
+    assert.ok(port.logged.length <= 1001);
+  }
+});
+
 Deno.test("after the end nothing is done, answered or logged", async () => {
   const { served, answers, port } = serve();
   const head = { t: "call", run: 1, id: 1, op: "open", args: { path: "/slow", mode: "call" } };
