@@ -52,6 +52,7 @@ function loadedInstance(
   let lastUse = performance.now();
   let hold: ReturnType<typeof setTimeout> | undefined;
   keep();
+  process.gone.finally(release);
 
   const tenant: Tenant = {
     process,
