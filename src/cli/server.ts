@@ -102,6 +102,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stopping: stopping.signal,
       backup: databaseCopies(home, backend),
       hooks,
+      version: options.version,
       metrics,
       ...tracing,
       report: options.report,

@@ -12,6 +12,7 @@ import { createWatchers } from "./events.ts";
 import { hookRoutes } from "./hooks/routes.ts";
 import type { HookStore } from "./hooks/store.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { pageRoutes } from "./pages.ts";
 import { demand } from "./rights.ts";
 import { methodsOf, operationOf, patternOf, type Route } from "./route.ts";
 import { runtimeRoutes } from "./runtime.ts";
@@ -33,6 +34,8 @@ export interface AppOptions {
   readonly backup?: () => Promise<DatabaseCopy>;
   /** Told of errors whose details a caller does not get. */
   readonly report?: (error: unknown) => void;
+  /** The program's, as its document tells it. */
+  readonly version?: string;
   /** What `/metrics` tells; the engine's counts are in it if it was given its meter. Absent: requests alone are counted. */
   readonly metrics?: Metrics;
   /** Who may send by a signature; absent: nobody. */
@@ -66,11 +69,13 @@ const NO_ROUTE = "none";
 export function createRouter(options: AppOptions): Router {
   const { runtime, clock, tracer, report = () => {} } = options;
   const stopping = options.stopping ?? new AbortController().signal;
-  const metrics = options.metrics ?? createMetrics({ version: "unknown" });
+  const { version = "unknown" } = options;
+  const metrics = options.metrics ?? createMetrics({ version });
   const door = createDoor(options.auth, clock.now, runtime.tokens.find);
   const { timer } = clock;
   const watchers = createWatchers({ timer, stopping, onDropped: metrics.dropped });
   const routes: readonly Route[] = [
+    ...pageRoutes(() => routes, version),
     ...runtimeRoutes(runtime, watchers, metrics),
     ...tokenRoutes(runtime.tokens),
     ...transferRoutes(runtime, timer),

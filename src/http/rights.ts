@@ -37,9 +37,13 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "back up the database": ["operator"],
 };
 
+export function mayDo(deed: Deed, caller: Caller): boolean {
+  return MAY[deed].includes(caller);
+}
+
 /** @throws FileError `permission_denied` */
 export function demand(principal: Principal, deed: Deed, path: string): void {
-  if (MAY[deed].includes(callerOf(principal))) return;
+  if (mayDo(deed, callerOf(principal))) return;
   const who = MAY[deed].filter((may) => !may.startsWith("token")).join(" or ");
   throw new FileError("permission_denied", deed, path, {
     detail: `only ${who} may ${deed}; send the operator's token`,

@@ -79,6 +79,8 @@ const mountRow: z.ZodType<MountRow> = z.object({
   service: z.string(),
   access: z.enum(ACCESSES),
   type: z.literal("dir").exactOptional(),
+  host_path: z.string().exactOptional().meta({ description: "Told to operators alone." }),
+  hidden: z.array(z.string()).exactOptional(),
 });
 
 export const AGENT = named<AgentInfo>("Agent", agentInfo);
@@ -101,9 +103,11 @@ export const AGENT_MADE = named(
     npub: z.string(),
     status: state,
     urls: z.record(z.string(), z.string()),
-    info: agentInfo,
+    info: agentInfo.extend({ config: json.optional(), mounts: z.array(mountRow).optional() }),
   }),
 );
+
+export const LIMITS = named("Limits", limits);
 
 export const RECEIPT = named<Receipt>(
   "Receipt",

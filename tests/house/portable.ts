@@ -66,11 +66,12 @@ export function filesOf(world: World, all: readonly string[]): string[] {
 /** Type-checks modules (paths from the top, or URLs) in a world that has no Deno; `stderr` is what the compiler says. */
 export function checkIn(world: Exclude<World, "deno">, modules: readonly string[]): Promise<Ran> {
   return inTempDir(async (dir) => {
-    const { compilerOptions, imports } = JSON.parse(await text("deno.json"));
+    const { compilerOptions, imports, unstable } = JSON.parse(await text("deno.json"));
     await Deno.writeTextFile(`${dir}/given.d.ts`, GIVEN);
     const types = world === "none" ? [`${dir}/given.d.ts`] : [];
     const config = {
       nodeModulesDir: "none",
+      unstable,
       imports,
       compilerOptions: { ...compilerOptions, lib: LIB[world], types },
     };
