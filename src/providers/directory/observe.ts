@@ -3,6 +3,7 @@ import { refusal, type WatchEvent } from "../../fs/tree.ts";
 import type { Disk, Names } from "./disk.ts";
 import { type Observer, observer } from "./observer.ts";
 import type { Places } from "./place.ts";
+import { openWatchers } from "./watchers.ts";
 
 /** Different paths that are watched at a time; each takes one of the few watchers that the host gives a user, or some. */
 const MAX_OBSERVED = 16;
@@ -17,6 +18,7 @@ export interface Observers {
 
 export function openObservers(disk: Disk, places: Places): Observers {
   const all = new Map<string, Observer>();
+  const deps = { disk, places, watchers: openWatchers() };
 
   function find(names: Names, dir: boolean): Observer {
     const key = names.join("/");
@@ -25,7 +27,7 @@ export function openObservers(disk: Disk, places: Places): Observers {
     if (all.size >= MAX_OBSERVED) {
       throw refusal("rate_limited", `at most ${MAX_OBSERVED} paths are watched at a time`);
     }
-    const made = observer(disk, places, names, dir, () => {
+    const made = observer(deps, names, dir, () => {
       if (all.get(key) === made) all.delete(key);
     });
     all.set(key, made);

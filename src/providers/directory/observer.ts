@@ -7,18 +7,21 @@ import { feed } from "../../fs/feed.ts";
 import { segmentFault } from "../../fs/path.ts";
 import { refusal, type WatchEvent } from "../../fs/tree.ts";
 import { type Disk, isUnchanged, type Names, versionOf } from "./disk.ts";
-import { hosted, refused } from "./host_error.ts";
+import { refused } from "./host_error.ts";
 import type { Places } from "./place.ts";
+import type { Hearer, Watchers } from "./watchers.ts";
 
 /** Directories below a watched one, and the files in them. Who has more watches a part of it. */
 const MAX_DIRECTORIES = 20_000;
 const MAX_FILES = 200_000;
-/** What comes within one stroke is looked at once: a program that saves a file changes it several times. */
-const SETTLE_MS = 30;
-/** The host's watchers of one path, before they become one again: directories that are new need a new one. */
-const MAX_WATCHERS = 4;
 /** Of a file that is there, and of which nothing was told yet. */
 const UNTOLD = "";
+
+export interface ObserverDeps {
+  readonly disk: Disk;
+  readonly places: Places;
+  readonly watchers: Watchers;
+}
 
 export interface Observer {
   listen(signal: AbortSignal): AsyncIterableIterator<WatchEvent>;
@@ -31,8 +34,7 @@ export interface Observer {
  * @throws FileError `too_large` for a directory with too much below it, `quota_exceeded` when the host gives no more watchers
  */
 export function observer(
-  disk: Disk,
-  places: Places,
+  { disk, places, watchers }: ObserverDeps,
   scope: Names,
   dir: boolean,
   left: () => void,
@@ -42,11 +44,13 @@ export function observer(
   const files = new Map<string, string>();
   /** Directories whose files are known, and when each was last changed before it was read. */
   const directories = new Map<string, number>();
-  /** Host paths that were heard of, and whether what stands there may be another thing than before. */
-  const heard = new Map<string, boolean>();
-  let watchers: Deno.FsWatcher[] = [];
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let lost = false;
+  const hearer: Hearer = {
+    hear: (paths) =>
+      surely(() => {
+        for (const [path, renewed] of paths) compareHeard(path, renewed);
+      }),
+    miss: () => surely(() => compare(scope, dir)),
+  };
   let closed = false;
 
   function isWithin(names: Names): boolean {
@@ -156,46 +160,20 @@ export function observer(
     );
   }
 
+  /** The directory above tells when the watched one goes and comes again. */
   function watch(fresh: readonly Names[]): void {
     if (fresh.length === 0 || closed) return;
-    const old = watchers.length >= MAX_WATCHERS ? watchers : [];
-    const all = old.length === 0
-      ? fresh
-      : [...directories.keys()].map((key) => key === "" ? [] : key.split("/"));
-    const watcher = hosted(() => watchPaths([...all.map(disk.path), ...above()]));
-    watchers = [...watchers.filter((one) => !old.includes(one)), watcher];
-    for (const one of old) one.close();
-    hear(watcher);
+    const above = scope.length === 0 ? [] : [disk.path(scope.slice(0, -1))];
+    watchers.watch(hearer, [...fresh.map(disk.path), ...above]);
   }
 
-  /** The directory above tells when the watched one goes and comes again. */
-  function above(): string[] {
-    return scope.length === 0 ? [] : [disk.path(scope.slice(0, -1))];
-  }
-
-  async function hear(watcher: Deno.FsWatcher): Promise<void> {
-    for await (const { kind, paths, flag } of watcher) {
-      if (kind === "access") continue;
-      if (flag === "rescan") lost = true;
-      const renews = kind !== "modify";
-      for (const path of paths) heard.set(path, renews || heard.get(path) === true);
-      if (heard.size > MAX_DIRECTORIES) lost = true;
-      timer ??= setTimeout(settle, SETTLE_MS);
-    }
-  }
-
-  function settle(): void {
-    timer = undefined;
-    const paths = [...heard];
-    heard.clear();
+  function surely(run: () => void): void {
     try {
-      if (lost) compareAll();
-      else for (const [path, renewed] of paths) compareHeard(path, renewed);
+      if (!closed) run();
     } catch {
       // More than can be watched has come: who watches is told that not all is told any more.
       events.tell({ type: "gap" });
     }
-    lost = false;
   }
 
   function compareHeard(path: string, renewed: boolean): void {
@@ -205,17 +183,10 @@ export function observer(
     }
   }
 
-  /** The host has lost events. */
-  function compareAll(): void {
-    if (dir) compare(scope, true);
-    else compare(scope);
-  }
-
   function close(): void {
     if (closed) return;
     closed = true;
-    clearTimeout(timer);
-    for (const watcher of watchers) watcher.close();
+    watchers.leave(hearer);
     left();
   }
 
@@ -262,16 +233,4 @@ function below(map: ReadonlyMap<string, unknown>, key: string): string[] {
 
 function timeOf({ mtime }: Deno.FileInfo): number {
   return mtime?.getTime() ?? 0;
-}
-
-/** Each directory for itself: a watcher of all below would follow links, out of the directory and over the whole host. */
-function watchPaths(paths: readonly string[]): Deno.FsWatcher {
-  try {
-    return Deno.watchFs([...new Set(paths)], { recursive: false });
-  } catch (error) {
-    if (["ENOSPC", "EMFILE"].includes((error as { code?: string }).code ?? "")) {
-      throw refusal("quota_exceeded", "the host watches no more directories for this user");
-    }
-    throw error;
-  }
 }
