@@ -28,6 +28,8 @@ export interface VerbSpec {
   /** The heading under which the help lists it. */
   readonly group: string;
   readonly options?: readonly OptionSpec[];
+  /** What its argument `[word]` or `<shell>` may be. */
+  readonly words?: readonly string[];
   /** The program's own: no help tells of it. */
   readonly hidden?: boolean;
   /** Command lines without the program's name, and what each does. */

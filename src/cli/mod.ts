@@ -5,6 +5,7 @@ import { CANS } from "../core/tokens.ts";
 import { SCHEMES } from "../http/hooks/schemes.ts";
 import { readSpan } from "./span.ts";
 import { usage } from "./exit.ts";
+import { COMPLETE_VERB, SCRIPTS } from "./completion_scripts.ts";
 import { WATCH_VERB } from "./watching.ts";
 
 export interface Verb extends VerbSpec {
@@ -125,6 +126,7 @@ export const VERBS: readonly Verb[] = [
     name: "mounts",
     args: "<id> [word] [path] [access]",
     about: "what an agent has and may do there: list, set, remove",
+    words: ["list", "set", "remove"],
     group: AGENTS,
     options: [
       { flags: "--dir <dir>", about: "mount this directory of the server's machine" },
@@ -249,6 +251,7 @@ export const VERBS: readonly Verb[] = [
     name: "goals",
     args: "<id> [word] [what...]",
     about: "an agent's goals: list, add, progress, done, drop, rm",
+    words: ["list", "add", "progress", "done", "drop", "rm"],
     group: TALK,
     examples: [
       ["goals bob", ""],
@@ -264,6 +267,7 @@ export const VERBS: readonly Verb[] = [
     name: "deadletter",
     args: "<id> [word] [letter]",
     about: "messages that were given up: list, show, replay, discard",
+    words: ["list", "show", "replay", "discard"],
     group: TALK,
     options: [{ flags: "--fresh", about: "replay without its recorded calls" }],
     examples: [
@@ -368,6 +372,7 @@ export const VERBS: readonly Verb[] = [
     name: "token",
     args: "[word] [id]",
     about: "tokens for other programs: list, create, revoke",
+    words: ["create", "list", "revoke"],
     group: KEEP,
     options: [
       { flags: "--agent <id>", about: "an agent it is for; '*' is all (repeatable)", many: true },
@@ -388,6 +393,7 @@ export const VERBS: readonly Verb[] = [
     name: "hook",
     args: "[word] [name] [agent]",
     about: "webhooks of other services: list, add, rm",
+    words: ["add", "list", "rm"],
     group: KEEP,
     options: [
       {
@@ -464,6 +470,18 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./backup.ts")).backup,
   },
   {
+    name: "completions",
+    args: "<shell>",
+    about: "what a shell needs to complete commands: bash, zsh, fish",
+    words: Object.keys(SCRIPTS),
+    group: ABOUT,
+    examples: [
+      ["completions bash > ~/.agentd.bash", "then, in ~/.bashrc: source ~/.agentd.bash"],
+      ["completions fish > ~/.config/fish/completions/agentd.fish", ""],
+    ],
+    load: async () => (await import("./completions.ts")).completions,
+  },
+  {
     name: "version",
     args: "",
     about: "which program this is",
@@ -475,6 +493,15 @@ export const VERBS: readonly Verb[] = [
 
 /** What the program starts of itself; nobody types these. */
 export const HIDDEN: readonly Verb[] = [
+  {
+    name: COMPLETE_VERB,
+    args: "[shell] [words...]",
+    about: "what a shell may offer for a command line that is not finished",
+    group: ABOUT,
+    examples: [],
+    hidden: true,
+    load: async () => (await import("./completions.ts")).complete(VERBS),
+  },
   {
     name: WATCH_VERB,
     args: "",

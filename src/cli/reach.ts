@@ -31,6 +31,8 @@ export interface ReachAsked {
   readonly home: () => Home;
   /** How a person runs this program. */
   readonly program: string;
+  /** A server that is not there is not waited for. */
+  readonly hurry?: boolean;
 }
 
 /** A client of the server that is found; it says where by the address that a person would write. */
@@ -54,7 +56,7 @@ export function reach(asked: ReachAsked): Reach {
     const seen = seeServer(home);
     const noted = seen.state === "running" ? seen.note : undefined;
     if (noted) return to(noted.url, token ?? readToken(home), asked.program);
-    if (seen.state === "none") throw notRunning(home, asked.program);
+    if (seen.state === "none" || asked.hurry) throw notRunning(home, asked.program);
     return awaited(home, token, asked.program);
   }
   const noted = token === undefined ? ownServer(asked, url) : undefined;

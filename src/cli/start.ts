@@ -33,7 +33,7 @@ export async function start(argv: readonly string[], calledAs: string): Promise<
   const program = Deno.build.standalone ? name : `deno task agentd`;
   let quiet = argv.includes("-q") || argv.includes("--quiet");
   const terminal = openTerminal(env, () => quiet);
-  const verbs = isClient ? VERBS.filter((v) => !v.local) : [...VERBS, ...HIDDEN];
+  const verbs = isClient ? [...VERBS, ...HIDDEN].filter((v) => !v.local) : [...VERBS, ...HIDDEN];
   try {
     const parsed = parseArgs(
       { program: name, about: ABOUT, version: VERSION, verbs, columns: terminal.columns },

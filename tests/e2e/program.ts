@@ -34,20 +34,31 @@ function flags(): string[] {
   return command.replace(/^deno run /, "").replace(/ main\.ts$/, "").replaceAll('"', "").split(" ");
 }
 
+/** What starts the program, word by word. */
+export function programWords(): string[] {
+  return BINARY === undefined ? [Deno.execPath(), "run", ...flags(), MAIN] : [BINARY];
+}
+
 const denoDir = (() => {
   if (BINARY !== undefined) return undefined;
   const { stdout } = new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).outputSync();
   return (JSON.parse(new TextDecoder().decode(stdout)) as { denoDir: string }).denoDir;
 })();
 
+/** What Deno itself needs of the environment to start the program from its source. */
+export const CACHE: Readonly<Record<string, string>> = denoDir === undefined
+  ? {}
+  : { DENO_DIR: denoDir };
+
 /** The program, not yet started; it sees no other environment than the one given. */
 export function command(args: readonly string[], options: Options): Deno.Command {
-  const { cwd, env = {}, input, program = BINARY } = options;
-  return new Deno.Command(program ?? Deno.execPath(), {
-    args: program === undefined ? ["run", ...flags(), MAIN, ...args] : [...args],
+  const { cwd, env = {}, input, program } = options;
+  const [first, ...more] = program === undefined ? programWords() : [program];
+  return new Deno.Command(first!, {
+    args: [...more, ...args],
     cwd,
     // The cache is Deno's own affair and none of the program's.
-    env: { ...(denoDir === undefined ? {} : { DENO_DIR: denoDir }), ...env },
+    env: { ...CACHE, ...env },
     clearEnv: true,
     stdin: input === undefined ? "null" : "piped",
     stdout: "piped",
