@@ -81,13 +81,11 @@ function unmounted({ access }: DirectoryMount): FileError {
     : new FileError("not_found", "open", "/", { detail: "the directory is no longer mounted" });
 }
 
-// deno-lint-ignore-start require-await -- refusals are rejections
 function lazily(files: () => FileService): FileService {
   return {
-    open: async (path, mode, options) => files().open(path, mode, options),
-    stat: async (path) => files().stat(path),
-    list: async (path, page) => files().list(path, page),
-    remove: async (path, options) => files().remove(path, options),
+    open: async (path, mode, options) => await files().open(path, mode, options),
+    stat: async (path) => await files().stat(path),
+    list: async (path, page) => await files().list(path, page),
+    remove: async (path, options) => await files().remove(path, options),
   };
 }
-// deno-lint-ignore-end
