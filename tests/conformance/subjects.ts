@@ -6,6 +6,7 @@ import { namespaceLaws } from "../../conformance/namespace.ts";
 import { storageLaws } from "../../conformance/storage.ts";
 import { tickLaws } from "../../conformance/ticks.ts";
 import { type Trial, trials } from "../../conformance/trial.ts";
+import { directorySubjects } from "./directory_subjects.ts";
 import { fileSubjects } from "./file_subjects.ts";
 import { clientSubjects, httpSubjects } from "./http_subjects.ts";
 import { storageSubjects } from "./storage_subjects.ts";
@@ -13,7 +14,7 @@ import { tickSubjects } from "./tick_subjects.ts";
 
 export const TRIALS: readonly Trial[] = [
   ...trials(storageLaws, storageSubjects),
-  ...[...fileSubjects, ...clientSubjects].flatMap(([subject, features]) =>
+  ...[...fileSubjects, ...directorySubjects, ...clientSubjects].flatMap(([subject, features]) =>
     trials(fileLawsFor(features), [subject])
   ),
   ...trials(namespaceLaws, [namespaces]),

@@ -1,4 +1,14 @@
-/** A directory of the host as files: the tree that is walked, over one disk. It runs where only this directory can be reached. */
+/**
+ * A directory of the host as files: the tree that is walked, over one disk. It runs where only this directory can be reached.
+ *
+ * What stands there is a file or a directory of its own, or a link to one within. Everything else is not there: links that
+ * lead out, devices, fifos, sockets, hidden names.
+ *
+ * What it cannot see: a hard link is the file itself, under another name. Whoever may make one in here to a file outside,
+ * or gives a hidden file a name that is not hidden, lets it be read. It is not changed by that way: a whole write puts a
+ * new file in its place, a part or an append is refused. Names are compared as the host does: where it takes `F` and `f`
+ * for one name, so do we; hidden names are hidden in every case.
+ */
 import fs from "node:fs";
 import type { FileService } from "../../fs/file.ts";
 import {

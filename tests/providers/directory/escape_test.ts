@@ -294,6 +294,17 @@ inYard("names are bytes: those that no path can say are counted, all others are 
   });
 });
 
+inYard("a name that is not UTF-8 is counted as far as Deno tells it, and never listed", async ({
+  inside,
+  files,
+}) => {
+  await host("sh", "-c", `cd '${inside}' && : > "$(printf 'a\\377b')" && : > plain`);
+  const told = (await Array.fromAsync(Deno.readDir(inside))).length;
+  deepEqual(await namesIn(files, "/"), ["plain"]);
+  const { about } = await files.stat("/");
+  equal(/1 more whose names/.test(about!), told === 2, about);
+});
+
 inYard("the mounted directory itself is the one that was mounted, or nothing is", async (yard) => {
   const { inside, outside, files } = yard;
   await writeText(files, "/a/f", "inside");

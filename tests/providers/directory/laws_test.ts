@@ -1,54 +1,10 @@
-/** The laws of files, kept by a directory of this machine: as the worker sees it, and through the worker. */
-import { type Feature, fileLawsFor, type FileSubject } from "../../../conformance/files.ts";
-import type { Subject } from "../../../conformance/law.ts";
+/** The laws of files, kept by a directory of this machine. */
+import { fileLawsFor } from "../../../conformance/files.ts";
 import { must, trials } from "../../../conformance/trial.ts";
-import type { FileService } from "../../../src/fs/file.ts";
-import { directoryFiles } from "../../../src/providers/directory/files.ts";
-import { localDirectories } from "../../../src/providers/directory/provider.ts";
+import { directorySubjects } from "../../conformance/directory_subjects.ts";
 
-const FEATURES: readonly Feature[] = [
-  "scratch",
-  "append",
-  "parts",
-  "versions",
-  "nested",
-  "watch",
-  "watch_dir",
-];
-
-/** A directory with something in it, opened by `make`. */
-function subject(
-  name: string,
-  make: (root: string) => { files: FileService; close(): Promise<void> | void },
-): Subject<FileSubject> {
-  return {
-    name,
-    async open() {
-      const root = await Deno.realPath(await Deno.makeTempDir());
-      await Deno.mkdir(`${root}/b/d`, { recursive: true });
-      for (const path of ["a", "b/c", "b/d/e"]) await Deno.writeTextFile(`${root}/${path}`, path);
-      const { files, close } = make(root);
-      return {
-        subject: { files, scratch: { dir: "/scratch" } },
-        async close() {
-          await close();
-          await Deno.remove(root, { recursive: true });
-        },
-      };
-    },
-  };
-}
-
-const subjects = [
-  subject("directory, from inside", (root) => {
-    return directoryFiles({ root, writable: true, hidden: [] });
-  }),
-  subject("directory", (root) => {
-    const mount = { type: "dir", path: root, access: "read_write", hidden: [] } as const;
-    return localDirectories().open(mount);
-  }),
-];
-
-for (const trial of trials(fileLawsFor(FEATURES), subjects)) {
-  Deno.test(trial.name, () => must(trial));
+for (const [subject, features] of directorySubjects) {
+  for (const trial of trials(fileLawsFor(features), [subject])) {
+    Deno.test(trial.name, () => must(trial));
+  }
 }

@@ -1,7 +1,7 @@
 /** What is told to those who watch a directory: our own changes at once, others' as the host tells of them, hidden names and the outside never. */
 import type { FileService } from "../../../src/fs/file.ts";
 import { appendText, watch, writeText } from "../../../src/fs/use.ts";
-import { deepEqual, equal, ok } from "../../assert.ts";
+import { deepEqual, equal, ok, rejects } from "../../assert.ts";
 import { inYard } from "./yard.ts";
 
 interface Event {
@@ -159,3 +159,18 @@ inYard("who leaves costs nothing any more", async ({ files }) => {
     one.stop();
   }
 });
+
+inYard(
+  "only so many paths are watched at a time, each by as many as want to",
+  async ({ files }) => {
+    const all = [];
+    for (let i = 0; i < 16; i++) {
+      await writeText(files, `/d${i}/f`, "x");
+      all.push(await watched(files, `/d${i}`), await watched(files, `/d${i}`));
+    }
+    await writeText(files, "/more/f", "x");
+    await rejects(files.open("/more", "watch"), { code: "rate_limited" });
+    for (const { stop } of all) stop();
+    (await watched(files, "/more")).stop();
+  },
+);
