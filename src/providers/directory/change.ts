@@ -147,17 +147,25 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
 
   function replace(called: Names, from: Draft, match: string | undefined): void {
     const { place, info } = goal(called);
-    mustMatch(match, info && versionOf(info));
+    const old = info && writable(place.real);
+    mustMatch(match, old && versionOf(old));
     const passed = disk.pass(place.real.slice(0, -1));
-    if (info) {
-      takeOver(from.held.fd, info);
+    if (old) {
+      takeOver(from.held.fd, old);
       // A loss of power must leave the old content or the new.
       hosted(() => fs.fsyncSync(from.held.fd));
-      issued.keep(versionOf(info));
+      issued.keep(versionOf(old));
     }
     move(from, place.real, passed);
-    told(place.real, info ? "modified" : "created", issued.give(from.held.fd));
+    told(place.real, old ? "modified" : "created", issued.give(from.held.fd));
     fs.closeSync(from.held.fd);
+  }
+
+  /** A file that could be written in its place: who may only rename it away does not get around its permissions. */
+  function writable(names: Names): fs.Stats {
+    const { fd, info } = holdFile(disk, names, "write");
+    fs.closeSync(fd);
+    return info;
   }
 
   /** Within one directory, so that what is not in it cannot be moved, and not into another one. */
@@ -184,23 +192,23 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     offset: number | undefined,
     match: string | undefined,
   ): void {
-    const { place, info } = goal(called);
-    mustMatch(match, info && versionOf(info));
-    const file = holdFile(disk, place.real, "write");
+    const { place } = goal(called);
+    const file = holdFile(disk, place.real, offset === undefined ? "append" : "write");
     try {
+      mustMatch(match, versionOf(file.info));
       if (file.info.nlink > 1) {
         throw refusal(
           "conflict",
           "the file has another name, which may be outside, and its bytes are that one's too; write it whole",
         );
       }
-      let at = offset ?? file.info.size;
-      mustBegin(at, file.info.size);
+      mustBegin(offset, file.info.size);
+      let at = offset;
       for (const chunk of data) {
         writeChunk(file.fd, chunk, at);
-        at += chunk.length;
+        if (at !== undefined) at += chunk.length;
       }
-      told(place.real, "modified", issued.give(file.fd, info && versionOf(info)));
+      told(place.real, "modified", issued.give(file.fd, versionOf(file.info)));
     } finally {
       fs.closeSync(file.fd);
     }
@@ -281,10 +289,10 @@ function mustBeUnchanged(passed: readonly Passed[]): void {
 }
 
 /** The draft looks as the file did. Who may not give it the same owner leaves it as it is. */
-function takeOver(fd: number, { mode, uid, gid }: Deno.FileInfo): void {
-  if (mode !== null) hosted(() => fs.fchmodSync(fd, mode & PERMISSIONS));
+function takeOver(fd: number, { mode, uid, gid }: fs.Stats): void {
+  hosted(() => fs.fchmodSync(fd, mode & PERMISSIONS));
   const own = fs.fstatSync(fd);
-  if (uid === null || gid === null || (own.uid === uid && own.gid === gid)) return;
+  if (own.uid === uid && own.gid === gid) return;
   try {
     fs.fchownSync(fd, uid, gid);
   } catch {

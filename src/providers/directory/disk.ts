@@ -59,16 +59,12 @@ export function openDisk(root: string): Disk {
   }
 
   function target(names: Names): Names | undefined {
-    let real: string;
     try {
-      real = Deno.realPathSync(path(names));
-    } catch (error) {
-      if (isAbsence(error)) return undefined;
-      return hosted(() => {
-        throw error;
-      });
+      return namesOf(Deno.realPathSync(path(names)));
+    } catch {
+      // Where it leads to is nothing, a circle, or not for us to see.
+      return undefined;
     }
-    return namesOf(real);
   }
 
   function namesOf(path: string): Names | undefined {

@@ -16,7 +16,9 @@ import { hosted, refused } from "./host_error.ts";
 /** Bytes that are read or written in one go. */
 export const CHUNK_BYTES = 256 * 1024;
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } =
+  fs.constants;
+const FLAGS = { read: O_RDONLY, write: O_WRONLY, append: O_WRONLY | O_APPEND } as const;
 
 export interface HeldFile {
   readonly fd: number;
@@ -29,8 +31,8 @@ export interface HeldFile {
  * is opened without waiting for its other end.
  * @throws FileError `not_found`, `is_directory`, `permission_denied`, `conflict` when it is replaced again and again
  */
-export function holdFile(disk: Disk, names: Names, mode: "read" | "write"): HeldFile {
-  const flags = (mode === "read" ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK;
+export function holdFile(disk: Disk, names: Names, mode: keyof typeof FLAGS): HeldFile {
+  const flags = FLAGS[mode] | O_NOFOLLOW | O_NONBLOCK;
   const path = disk.path(names);
   for (let n = 0; n < TRIES; n++) {
     disk.mustStand();
@@ -122,10 +124,11 @@ export function readChunk(fd: number, at: number, most = CHUNK_BYTES): Uint8Arra
   return count === 0 ? undefined : bytes.subarray(0, count);
 }
 
-/** All of it, however many calls that takes. */
-export function writeChunk(fd: number, data: Uint8Array, at: number): void {
+/** All of it, however many calls that takes; without `at`, to the end as it then is. */
+export function writeChunk(fd: number, data: Uint8Array, at?: number): void {
   for (let done = 0; done < data.length;) {
-    done += hosted(() => fs.writeSync(fd, data, done, data.length - done, at + done));
+    const position = at === undefined ? null : at + done;
+    done += hosted(() => fs.writeSync(fd, data, done, data.length - done, position));
   }
 }
 

@@ -79,8 +79,8 @@ function isStill({ info }: Ahead, now: Deno.FileInfo): boolean {
   return isSame(info, now) && info.mtime?.getTime() === now.mtime?.getTime();
 }
 
-/** @throws FileError `not_found`, `not_directory`, `too_large` */
-function mustBeListed(info: Deno.FileInfo | undefined): Deno.FileInfo {
+/** A directory whose names fit into memory. @throws FileError `not_found`, `not_directory`, `too_large` */
+export function mustBeListed(info: Deno.FileInfo | undefined): Deno.FileInfo {
   if (!info) throw refusal("not_found");
   if (!info.isDirectory) throw refusal("not_directory", "only a directory can be listed");
   if (info.size <= MAX_DIRECTORY_BYTES) return info;
@@ -146,10 +146,19 @@ function look(
       seen.set(name, { entry: entryOf(name, found.info), names: entry, was: found.info });
       continue;
     }
-    const [link, end] = [disk.look(entry), lookSurely(disk, real)];
+    const [link, end] = [disk.look(entry), endOf(disk, real)];
     if (link && end) seen.set(name, { entry: entryOf(name, end), names: entry, was: link });
   }
   return seen;
+}
+
+/** What a link leads to; one whose end is on the move is left out. */
+function endOf(disk: Disk, real: Names): Deno.FileInfo | undefined {
+  try {
+    return lookSurely(disk, real);
+  } catch {
+    return undefined;
+  }
 }
 
 function entryOf(name: string, info: Deno.FileInfo): Entry {

@@ -8,6 +8,7 @@ import { segmentFault } from "../../fs/path.ts";
 import { refusal, type WatchEvent } from "../../fs/tree.ts";
 import { type Disk, isUnchanged, type Names, versionOf } from "./disk.ts";
 import { refused } from "./host_error.ts";
+import { mustBeListed } from "./listing.ts";
 import type { Places } from "./place.ts";
 import type { Hearer, Watchers } from "./watchers.ts";
 
@@ -115,6 +116,7 @@ export function observer(
     for (let todo = [...tops], names = todo.pop(); names; names = todo.pop()) {
       const info = look(names);
       if (!info?.isDirectory || directories.has(names.join("/"))) continue;
+      mustBeListed(info);
       mustFit();
       directories.set(names.join("/"), timeOf(info));
       fresh.push(names);

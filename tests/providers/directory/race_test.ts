@@ -117,7 +117,9 @@ for (const pauseUs of [0, 100, 2000]) {
       await swapping.stop();
     }
     ok(swapping.swaps > 100, `${swapping.swaps} swaps`);
-    ok(tally.refused > 0 && tally.done > 0, JSON.stringify(tally));
+    ok(tally.refused > 0, JSON.stringify(tally));
+    // Who exchanges them all the time may keep everybody else from doing anything.
+    ok(tally.done > 0 || pauseUs === 0, JSON.stringify(tally));
     deepEqual(withoutStrays(await outsideOf(yard)), before);
   });
 }
