@@ -470,6 +470,17 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import("./backup.ts")).backup,
   },
   {
+    name: "doctor",
+    args: "",
+    about: "where settings came from, what there is, and what to do about what is not",
+    group: ABOUT,
+    examples: [["doctor", ""], [
+      "doctor --json",
+      "for machines; exit code 1 if something is broken",
+    ]],
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
+  {
     name: "completions",
     args: "<shell>",
     about: "what a shell needs to complete commands: bash, zsh, fish",

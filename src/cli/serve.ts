@@ -8,7 +8,7 @@ import { parseListen } from "./listen.ts";
 import { count, span } from "./print.ts";
 import { isOpen, type Server, startServer } from "./server.ts";
 import { type Watching, watching } from "./watching.ts";
-import { readSettings, type SettingName } from "./settings.ts";
+import { envNames, readSettings, type SettingName } from "./settings.ts";
 
 const DEMO = { id: agentId("abc"), agent: "echo" };
 /** The same error is told again after so long. */
@@ -118,15 +118,6 @@ function flagsOf(call: Call): Partial<Record<SettingName, unknown>> {
     allow_host: option(call, "allowHost"),
     grace_ms: option(call, "graceMs"),
   };
-}
-
-/** The names of the environment, where the program may see all of it. */
-function envNames(): string[] {
-  try {
-    return Object.keys(Deno.env.toObject());
-  } catch {
-    return [];
-  }
 }
 
 /** Tells errors on standard error; one that comes again and again, as with a full disk, is told once in a while. */

@@ -98,6 +98,15 @@ export function readSettings(input: {
   };
 }
 
+/** The names of the environment, where the program may see all of it. */
+export function envNames(): string[] {
+  try {
+    return Object.keys(Deno.env.toObject());
+  } catch {
+    return [];
+  }
+}
+
 function fromFile(home: Home): { name: SettingName; value: unknown; from: string }[] {
   const texts = FILE_NAMES.map((name) => ({ name, text: readSmall(home, name) }))
     .filter((f) => f.text !== undefined);

@@ -67,6 +67,45 @@ export async function openLocal(
   }
 }
 
+export interface Inspected {
+  /** Of the schema it has, and of the newest that this program knows. */
+  readonly version: number;
+  readonly known: number;
+  /** What SQLite finds wrong with it; empty: nothing. */
+  readonly faults: readonly string[];
+}
+
+/** Faults that are told; one alone is bad enough. */
+const MAX_FAULTS = 5;
+
+/**
+ * Looks at a directory's database from end to end and changes nothing in it. Not while another process owns it.
+ * @throws FileError `corrupt` for what is no database, `not_found`
+ */
+export function inspectLocal(dir: string): Inspected {
+  const path = `${dir}/${DATABASE_FILE}`;
+  return told("open", path, () => {
+    const db = new DatabaseSync(path, { readOnly: true });
+    try {
+      const version = pragma(db, "user_version") as number;
+      return { version, known: SCHEMA_VERSION, faults: faultsIn(db) };
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function faultsIn(db: DatabaseSync): string[] {
+  try {
+    const said = db.prepare(`PRAGMA quick_check(${MAX_FAULTS})`).all();
+    return said.map((row) => String(Object.values(row)[0])).filter((line) => line !== "ok");
+  } catch (error) {
+    // So damaged that it cannot even be looked at to the end.
+    if (/malformed/.test(String(error))) return [(error as Error).message];
+    throw error;
+  }
+}
+
 function localBackend(
   db: DatabaseSync,
   port: SqlPort,
