@@ -7,7 +7,7 @@ export interface Command {
 
 /** Whatever program this is, also when its file has been replaced meanwhile; and the one that a narrow permission to run names. */
 const LINUX = "/proc/self/exe";
-const ENV = "AGENTD_*,HOME,XDG_DATA_HOME,NO_COLOR,TERM";
+const ENV = "AGENTD_*,HOME,XDG_DATA_HOME,TERM";
 
 /** A compiled program has its rights in it; from source, it may write below one directory alone, and start nothing. */
 export function ownProgram(words: readonly string[], writable: string): Command {

@@ -18,6 +18,10 @@ export interface Options {
   /** All that the program sees of an environment. */
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string | Uint8Array;
+  /** From source, in place of the permissions of the task. */
+  readonly flags?: readonly string[];
+  /** Both streams are a terminal's, and what is typed comes from it; all that is shown is in `out`. */
+  readonly terminal?: boolean;
 }
 
 export interface Running {
@@ -29,15 +33,8 @@ export interface Running {
 }
 
 /** Flags of the task, so that what it is granted is also shown to be enough. */
-function flags(): string[] {
-  const command = config.tasks.agentd.command;
-  return command.replace(/^deno run /, "").replace(/ main\.ts$/, "").replaceAll('"', "").split(" ");
-}
-
-/** What starts the program, word by word. */
-export function programWords(): string[] {
-  return BINARY === undefined ? [Deno.execPath(), "run", ...flags(), MAIN] : [BINARY];
-}
+export const FLAGS: readonly string[] = config.tasks.agentd.command
+  .replace(/^deno run /, "").replace(/ main\.ts$/, "").replaceAll('"', "").split(" ");
 
 const denoDir = (() => {
   if (BINARY !== undefined) return undefined;
@@ -50,12 +47,18 @@ export const CACHE: Readonly<Record<string, string>> = denoDir === undefined
   ? {}
   : { DENO_DIR: denoDir };
 
+/** What starts the program, word by word. */
+export function programWords(flags: readonly string[] = FLAGS): string[] {
+  return BINARY === undefined ? [Deno.execPath(), "run", ...flags, MAIN] : [BINARY];
+}
+
 /** The program, not yet started; it sees no other environment than the one given. */
 export function command(args: readonly string[], options: Options): Deno.Command {
-  const { cwd, env = {}, input, program } = options;
-  const [first, ...more] = program === undefined ? programWords() : [program];
-  return new Deno.Command(first!, {
-    args: [...more, ...args],
+  const { cwd, env = {}, input, program, flags, terminal } = options;
+  const words = [...(program === undefined ? programWords(flags) : [program]), ...args];
+  const [name, ...rest] = terminal ? atTerminal(words) : words;
+  return new Deno.Command(name!, {
+    args: rest,
     cwd,
     // The cache is Deno's own affair and none of the program's.
     env: { ...CACHE, ...env },
@@ -64,6 +67,12 @@ export function command(args: readonly string[], options: Options): Deno.Command
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** A terminal is made by the program `script`. */
+function atTerminal(words: readonly string[]): string[] {
+  const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  return ["script", "-qefc", quoted.join(" "), "/dev/null"];
 }
 
 export function start(args: readonly string[], options: Options): Running {
