@@ -20,7 +20,11 @@ function byHand() {
     schedule: (flush: () => void) => {
       waiting.push(flush);
     },
-    run: () => waiting.shift()?.(),
+    /** A turn that brought jobs is followed by another; these run until one brings none. */
+    run() {
+      waiting.shift()?.();
+      while (waiting.length > 0) waiting.shift()?.();
+    },
     waiting: () => waiting.length,
   };
 }

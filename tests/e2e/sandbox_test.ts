@@ -6,7 +6,7 @@ import { needs } from "../needs.ts";
 import { type ProcessHost, processHost } from "../../src/hosts/process.ts";
 import { BINARY } from "./program.ts";
 
-const test = needs(BINARY === undefined ? "AGENTD_BIN names no binary" : undefined);
+const test = needs(BINARY === undefined ? "AGENTD_BIN names no binary" : undefined, false);
 
 function withBinary(name: string, run: (host: ProcessHost) => Promise<void>): void {
   test(name, async () => {

@@ -280,7 +280,7 @@ Deno.test("a second signal ends it at once, and leaves nothing that looks like a
   });
 });
 
-const binary = needs(BINARY === undefined ? "AGENTD_BIN names no binary" : undefined);
+const binary = needs(BINARY === undefined ? "AGENTD_BIN names no binary" : undefined, false);
 
 binary("called as agentctl it is the client alone", async () => {
   await inPlace(async (place) => {

@@ -245,15 +245,13 @@ Deno.test("one shot in memory leaves nothing", async () => {
       `${place.dir}/mine.js`,
       "export default { name: 'mine', async onTrigger(ctx, t) { await ctx.reply(t.text.toUpperCase()); } };",
     );
-    fails(await place.run(["run", "./mine.js", "hi"]), 2, /If you trust it: --unsafe-inline\.$/m);
-    const mine = await place.run(["run", "--unsafe-inline", "./mine.js", "hi"]);
-    deepEqual([mine.code, mine.out], [0, "HI\n"]);
-    match(mine.err, /runs inside this program: with its files, network and environment/);
+    const apart = await place.run(["run", "./mine.js", "hi"]);
+    deepEqual([apart.code, apart.out], [0, "HI\n"], apart.err);
     Deno.writeTextFileSync(
       `${place.dir}/bad.js`,
       "export default { name: 'bad', onTrigger() { throw new Error('no luck'); } };",
     );
-    const bad = await place.run(["run", "-q", "--unsafe-inline", "./bad.js", "hi"]);
+    const bad = await place.run(["run", "-q", "./bad.js", "hi"]);
     equal(bad.code, 1);
     match(bad.err, /no luck/);
     deepEqual([...Deno.readDirSync(place.dir)].map((e) => e.name).sort(), ["bad.js", "mine.js"]);
