@@ -36,7 +36,7 @@ async function refusal(entry: string, inputs?: Inputs): Promise<string> {
 
 /** The bundler's machine has timers of its own, which outlast what it is asked for. */
 function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, sanitizeOps: false });
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
 const load = async (code: string) =>
