@@ -120,12 +120,6 @@ function flagsOf(call: Call): Partial<Record<SettingName, unknown>> {
   };
 }
 
-/** The names of the environment, where the program may see all of it; it does not ask to. */
-function envNames(): string[] {
-  const { state } = Deno.permissions.querySync({ name: "env" });
-  return state === "granted" ? Object.keys(Deno.env.toObject()) : [];
-}
-
 /** Tells errors on standard error; one that comes again and again, as with a full disk, is told once in a while. */
 function reporter(call: Call): (error: unknown) => void {
   const told = new Map<string, number>();

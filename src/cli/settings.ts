@@ -98,13 +98,10 @@ export function readSettings(input: {
   };
 }
 
-/** The names of the environment, where the program may see all of it. */
+/** The names of the environment, where the program may see all of it; it does not ask to. */
 export function envNames(): string[] {
-  try {
-    return Object.keys(Deno.env.toObject());
-  } catch {
-    return [];
-  }
+  const { state } = Deno.permissions.querySync({ name: "env" });
+  return state === "granted" ? Object.keys(Deno.env.toObject()) : [];
 }
 
 function fromFile(home: Home): { name: SettingName; value: unknown; from: string }[] {

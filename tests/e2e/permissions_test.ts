@@ -81,6 +81,14 @@ const USES: Readonly<Record<string, Use>> = {
     equal(other, "403");
     return own === "200";
   },
+  // A disk that is nearly full is seen before it is.
+  "sys=statfs": async (place, flags) => {
+    await (await place.serve()).stop();
+    const { out } = await place.run(["doctor", "--json"], { flags });
+    return JSON.parse(out).findings.some((one: { name: string; state: string }) =>
+      one.name === "free space" && one.state === "ok"
+    );
+  },
   "run=/proc/self/exe": async (place, flags) => {
     Deno.writeTextFileSync(`${place.dir}/up.js`, AGENT);
     return (await place.run(["run", "./up.js", "hi"], { flags })).out === "HI\n";
