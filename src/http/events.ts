@@ -1,6 +1,6 @@
 /** Watches as server-sent events. Each watcher has a bounded buffer: who does not read is dropped and told so, and holds up nothing. */
 import type { Backend } from "../core/backend.ts";
-import { FileError } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import type { FileHandle, Stat } from "../fs/file.ts";
 import { problemOf } from "./codes.ts";
 
@@ -8,6 +8,8 @@ import { problemOf } from "./codes.ts";
 export const MAX_WATCHERS = 1_000;
 /** Characters of events that wait for one watcher to read them; a single larger event is sent all the same. */
 export const MAX_WATCHER_CHARS = 256 * 1024;
+/** How long a watcher may leave a full buffer as it is before it is dropped. A reader who takes its time, or has much to catch up on, is waited for. */
+export const SLOW_MS = 5_000;
 /** A comment this often keeps proxies from closing a quiet watch. */
 export const COMMENT_MS = 15_000;
 /** How long a dropped watcher may take to read what it was told; then its connection is broken. */
@@ -107,11 +109,16 @@ async function pump(handle: FileHandle, box: Mailbox, life: AbortController): Pr
     while (box.open) {
       const chunk = await handle.read();
       if (!chunk) break;
-      box.put(eventText(decoder.decode(chunk)));
+      const text = eventText(decoder.decode(chunk));
+      const room = box.room(text);
+      if (room) await room;
+      box.put(text);
     }
     box.last(life.signal.aborted ? undefined : controlText(CONTROL.end, {}));
   } catch (error) {
-    box.last(controlText(CONTROL.failed, problemOf(error)));
+    // The file itself does not wait for a watcher without end.
+    if (hasCode(error, "rate_limited")) box.drop();
+    else box.last(controlText(CONTROL.failed, problemOf(error)));
   } finally {
     life.abort();
     await handle.close().catch(() => {});
@@ -142,7 +149,11 @@ function dataText(text: string): string {
 interface Mailbox {
   readonly stream: ReadableStream<Uint8Array>;
   readonly open: boolean;
+  /** Resolves when there is room for so much more, or the watcher has had the time to make some; undefined where there is room. */
+  room(text: string): Promise<void> | undefined;
+  /** Drops the watcher where there is no room. */
   put(text: string): void;
+  drop(): void;
   comment(): void;
   /** Nothing comes after this. */
   last(text?: string): void;
@@ -161,6 +172,7 @@ function mailbox({ timer, begin, gone, onDropped }: {
   let state: "open" | "closing" | "closed" = "open";
   let controller: ReadableStreamDefaultController<Uint8Array>;
   let wake: (() => void) | undefined;
+  let roomMade: (() => void) | undefined;
   let letGo = () => {};
 
   const stream = new ReadableStream<Uint8Array>({
@@ -178,6 +190,7 @@ function mailbox({ timer, begin, gone, onDropped }: {
       controller.enqueue(encoder.encode(waiting.join("")));
       waiting = [];
       chars = 0;
+      roomMade?.();
     }
     if (state === "closing") finish(() => controller.close());
     wake?.();
@@ -192,9 +205,20 @@ function mailbox({ timer, begin, gone, onDropped }: {
     if (state === "closed") return;
     state = "closed";
     waiting = [];
+    roomMade?.();
     letGo();
     close();
     gone();
+  }
+  const fits = (text: string) => chars === 0 || chars + text.length <= MAX_WATCHER_CHARS;
+  function drop(): void {
+    if (state !== "open") return;
+    onDropped();
+    last(controlText(CONTROL.dropped, {
+      code: "rate_limited",
+      detail: "events come faster than they are read; go on behind the last id",
+      limit_chars: MAX_WATCHER_CHARS,
+    }));
   }
   function last(text?: string): void {
     if (state !== "open") return;
@@ -211,18 +235,24 @@ function mailbox({ timer, begin, gone, onDropped }: {
     get open() {
       return state === "open";
     },
+    room(text) {
+      if (state !== "open" || fits(text)) return undefined;
+      return new Promise((resolve) => {
+        const made = () => {
+          cancel();
+          roomMade = undefined;
+          resolve();
+        };
+        const cancel = timer(SLOW_MS, made);
+        roomMade = made;
+      });
+    },
     put(text) {
       if (state !== "open") return;
-      if (chars > 0 && chars + text.length > MAX_WATCHER_CHARS) {
-        onDropped();
-        return last(controlText(CONTROL.dropped, {
-          code: "rate_limited",
-          detail: "events come faster than they are read; go on behind the last id",
-          limit_chars: MAX_WATCHER_CHARS,
-        }));
-      }
-      add(text);
+      if (fits(text)) add(text);
+      else drop();
     },
+    drop,
     comment() {
       if (state === "open" && waiting.length === 0) add(":\n\n");
     },

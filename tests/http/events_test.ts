@@ -8,6 +8,7 @@ import {
   eventText,
   MAX_WATCHER_CHARS,
   MAX_WATCHERS,
+  SLOW_MS,
 } from "../../src/http/events.ts";
 import { appOf, LOCAL } from "./served.ts";
 import { acting } from "../conformance/file_subjects.ts";
@@ -176,7 +177,9 @@ Deno.test("a watcher that does not read is dropped with a last event, and others
     await quick.blocks(1 + seq);
   }
   assert.equal((await quick.blocks(1 + count)).length, 1 + count, "the quick one got them all");
-  while (events.listeners > 1) await Promise.resolve();
+  assert.equal(events.listeners, 2, "who is slow has some time");
+  await clock.advance(SLOW_MS);
+  assert.equal(events.listeners, 1);
   const blocks = (await slow.text()).split("\n\n").slice(0, -1);
   assert.match(blocks.at(-1)!, /^event: dropped\ndata: \{"code":"rate_limited",/);
   const ids = blocks.slice(1, -1).map((block) => Number(/^id: (\d+)/.exec(block)![1]));
@@ -192,9 +195,28 @@ Deno.test("a dropped watcher that still does not read loses its connection", asy
   const slow = await ask("/f?watch=1");
   const text = "x".repeat(MAX_WATCHER_CHARS);
   for (let seq = 1; seq <= 3; seq++) events.tell({ seq, type: "log", text });
-  while (events.listeners) await Promise.resolve();
+  await clock.advance(SLOW_MS);
+  assert.equal(events.listeners, 0);
   await clock.advance(DROPPED_MS);
   await assert.rejects(slow.text(), /does not read/);
+});
+
+Deno.test("who catches up within the time is not dropped, and has missed nothing", async () => {
+  const clock = manualClock();
+  const { events, node } = told();
+  const ask = asking(dir({ f: node }), clock);
+  const late = reading(await ask("/f?watch=1"));
+  await late.blocks(1);
+  const text = "x".repeat(1000);
+  const count = 2 * Math.ceil(MAX_WATCHER_CHARS / 1000);
+  for (let seq = 1; seq <= count; seq++) events.tell({ seq, type: "log", text });
+  await clock.advance(SLOW_MS - 1);
+  const blocks = await late.blocks(1 + count);
+  assert.deepEqual(
+    blocks.slice(1).map((block) => Number(/^id: (\d+)/.exec(block)?.[1])),
+    Array.from({ length: count }, (_, i) => i + 1),
+  );
+  await late.cancel();
 });
 
 Deno.test("one event larger than the buffer still gets through", async () => {

@@ -10,6 +10,7 @@ import { dir, file, tree } from "../../src/fs/tree.ts";
 import { readText, writeText } from "../../src/fs/use.ts";
 import { createApp } from "../../src/http/app.ts";
 import { MAX_BODY_BYTES } from "../../src/http/body.ts";
+import { SLOW_MS } from "../../src/http/events.ts";
 import { manualClock } from "../../src/backends/manual_clock.ts";
 import { appOf, runtimeOf, serve, type Server, TOKEN } from "./served.ts";
 
@@ -17,14 +18,17 @@ async function serving(
   files: FileService,
   use: (server: Server) => Promise<void>,
   runtime?: Partial<Runtime>,
+  clock = manualClock(),
 ): Promise<void> {
   const stopping = new AbortController();
-  const app = runtime === undefined ? appOf(files, { stopping: stopping.signal }) : createApp({
-    runtime: { ...runtimeOf(files), ...runtime },
-    auth: { tokenDigest: digest(TOKEN) },
-    clock: manualClock(),
-    stopping: stopping.signal,
-  });
+  const app = runtime === undefined
+    ? appOf(files, { clock, stopping: stopping.signal })
+    : createApp({
+      runtime: { ...runtimeOf(files), ...runtime },
+      auth: { tokenDigest: digest(TOKEN) },
+      clock,
+      stopping: stopping.signal,
+    });
   const server = serve(app);
   try {
     await use(server);
@@ -174,6 +178,7 @@ Deno.test("an upload whose sender goes away takes no effect", async () => {
 });
 
 Deno.test("a watcher who leaves ends its watch; one who does not read is dropped and holds up nobody", async () => {
+  const clock = manualClock();
   const events = feed();
   const watched = Promise.withResolvers<void>();
   let listening = 0;
@@ -187,29 +192,35 @@ Deno.test("a watcher who leaves ends its watch; one who does not read is dropped
         return events.listen(signal);
       },
     });
-  await serving(tree(dir({ one: watch("one"), two: watch("two") })), async (server) => {
-    const ask = (name: string) =>
-      `GET /agents/abc/${name}?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    await connected(server, async (slow) => {
-      await send(slow, ask("two"));
-      await connected(server, async (gone) => {
-        await send(gone, ask("one"));
-        await receive(gone, (text) => text.includes("retry:"));
-        await watched.promise;
-        gone.close();
-        await left.one.promise;
+  await serving(
+    tree(dir({ one: watch("one"), two: watch("two") })),
+    async (server) => {
+      const ask = (name: string) =>
+        `GET /agents/abc/${name}?watch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      await connected(server, async (slow) => {
+        await send(slow, ask("two"));
+        await connected(server, async (gone) => {
+          await send(gone, ask("one"));
+          await receive(gone, (text) => text.includes("retry:"));
+          await watched.promise;
+          gone.close();
+          await left.one.promise;
+        });
+        // More than any buffer of the system holds; the watch is over long before all is told.
+        const text = "x".repeat(100_000);
+        for (let seq = 1; seq <= 900 && events.listeners; seq++) {
+          events.tell({ seq, type: "log", text });
+          await clock.advance(SLOW_MS);
+          await new Promise((resolve) => setTimeout(resolve));
+        }
+        await left.two.promise;
+        const told = await receive(slow, (text) => text.includes('"rate_limited"'));
+        assert.match(told, /event: dropped\ndata: \{"code":"rate_limited"/);
       });
-      // More than any buffer of the system holds; the watch is over long before all is told.
-      const text = "x".repeat(100_000);
-      for (let seq = 1; seq <= 900 && events.listeners; seq++) {
-        events.tell({ seq, type: "log", text });
-        await new Promise((resolve) => setTimeout(resolve));
-      }
-      await left.two.promise;
-      const told = await receive(slow, (text) => text.includes('"rate_limited"'));
-      assert.match(told, /event: dropped\ndata: \{"code":"rate_limited"/);
-    });
-  });
+    },
+    undefined,
+    clock,
+  );
 });
 
 Deno.test("a sender who does not wait any longer is not waited with", async () => {
