@@ -63,13 +63,13 @@ Deno.test("the agents of version 1 are the same agents, and what waited is done"
       /message_in .*"one"[^]*message_in .*"four"/,
     );
     // The token is still the operator's.
-    equal(
-      (await fetch(`${served.url}/runtime/pause`, {
+    for (const word of ["pause", "resume"]) {
+      const { ok } = await fetch(`${served.url}/runtime/${word}`, {
         method: "POST",
         headers: { authorization: "Bearer agentd_of-version-1" },
-      })).ok,
-      true,
-    );
+      });
+      equal(ok, true, word);
+    }
     await served.stop();
 
     deepEqual(query(place.dir, "PRAGMA user_version"), [[SCHEMA_VERSION]]);
