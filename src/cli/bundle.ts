@@ -102,7 +102,7 @@ export async function bundle(entry: string, inputs: Inputs = new Map()): Promise
       plugins: [sources(dir, inputs)],
     });
   } catch (error) {
-    throw refused(entry, error);
+    throw refused(entry, dir, error);
   }
   const script = built.outputFiles.find((file) => !file.path.endsWith(".map"))!;
   const map = built.outputFiles.find((file) => file.path.endsWith(".map"))!;
@@ -119,7 +119,7 @@ export async function bundle(entry: string, inputs: Inputs = new Map()): Promise
     code,
     digest: digest(code),
     bytes,
-    warnings: built.warnings.map(line),
+    warnings: built.warnings.map((warning) => line(warning, dir)),
     ms: Math.round(performance.now() - began),
   };
 }
@@ -243,10 +243,10 @@ function isFile(path: string): boolean {
   }
 }
 
-function refused(entry: string, error: unknown) {
+function refused(entry: string, dir: string, error: unknown): Error {
   const errors = (error as { errors?: esbuild.Message[] }).errors ?? [];
   if (errors.length === 0) return trouble(EXIT.failed, `Cannot bundle ${entry}: ${error}`);
-  const lines = errors.slice(0, ERRORS_SHOWN).map(line);
+  const lines = errors.slice(0, ERRORS_SHOWN).map((one) => line(one, dir));
   const more = errors.length - lines.length;
   return trouble(
     EXIT.failed,
@@ -254,8 +254,11 @@ function refused(entry: string, error: unknown) {
   );
 }
 
-function line({ text, location }: esbuild.Message): string {
+/** `dir`: what the bundler's file names are relative to; a person's are relative to where they are. */
+function line({ text, location }: esbuild.Message, dir: string): string {
   if (!location) return text;
-  const file = relative(Deno.cwd(), location.file.replace(/^file:/, ""));
+  const path = resolve(dir, location.file.replace(/^file:/, ""));
+  const near = relative(Deno.cwd(), path);
+  const file = near.startsWith("..") ? path : near;
   return `${file}:${location.line}:${location.column + 1}: ${text}`;
 }

@@ -4,11 +4,13 @@ import { ACCESSES } from "../core/access.ts";
 import type { AgentId } from "../core/id.ts";
 import type { DirectoryMount } from "../core/provider.ts";
 import type { Access, MountRow } from "../core/view.ts";
+import { readJson } from "../fs/use.ts";
+import type { Client } from "../http/client.ts";
 import { type Action, answer, arg, type Call, maybeArg, option, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
 import { safeLine, table } from "./print.ts";
 import { didYouMean } from "./similar.ts";
-import { idOf } from "./target.ts";
+import { idOf, inAgent } from "./target.ts";
 
 const WORDS = ["list", "set", "remove"] as const;
 
@@ -31,8 +33,13 @@ export const mounts: Action = async (call) => {
 };
 
 async function list(call: Call, id: AgentId): Promise<void> {
-  const { mounts } = await withProgress(call, `asking for ${id}`, call.server().info(id));
-  answer(call, mounts, () => tableOf(call, mounts));
+  const rows = await withProgress(call, `asking for ${id}`, rowsOf(call.server(), id));
+  answer(call, rows, () => tableOf(call, rows));
+}
+
+/** As the file tells them to who asks: operators see where directories are. */
+async function rowsOf(server: Client, id: AgentId): Promise<MountRow[]> {
+  return await inAgent(id, () => readJson<MountRow[]>(server.files(id), "/mounts"));
 }
 
 function tableOf(call: Call, rows: readonly MountRow[]): string[] {
@@ -74,10 +81,12 @@ async function change(
   path: string,
   mount: Access | DirectoryMount | null,
 ): Promise<void> {
-  const changing = call.server().configure(id, { mounts: { [path]: mount } });
-  const { mounts } = await withProgress(call, `changing ${id}`, changing);
-  const row = mounts.find((row) => row.path === path);
-  answer(call, mounts, () => {
+  const server = call.server();
+  const changing = server.configure(id, { mounts: { [path]: mount } });
+  await withProgress(call, `changing ${id}`, changing);
+  const rows = await rowsOf(server, id);
+  const row = rows.find((row) => row.path === path);
+  answer(call, rows, () => {
     if (!row) return [`${id} has no ${path} any more`];
     const where = row.host_path === undefined ? "" : `   ${safeLine(row.host_path)}`;
     return [`${id} ${path} ${row.access}${where}`];

@@ -1,7 +1,7 @@
 /** Real shells complete real commands, by the scripts that the program gives them. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { needs } from "../needs.ts";
-import { CACHE, programWords } from "./program.ts";
+import { withShell } from "./on_path.ts";
 import { inPlace, type Place } from "./server.ts";
 
 async function missing(shell: string): Promise<string | undefined> {
@@ -13,7 +13,9 @@ async function missing(shell: string): Promise<string | undefined> {
 }
 
 /** A place with a server, two agents, files of theirs and of the place, and `agentd` on PATH. */
-async function prepared(test: (place: Place, env: Record<string, string>) => Promise<void>) {
+async function prepared(
+  test: (place: Place, env: Readonly<Record<string, string>>) => Promise<void>,
+) {
   await inPlace(async (place) => {
     await place.serve();
     for (const words of [["create", "bob", "counter"], ["create", "bot-2", "echo"]]) {
@@ -24,13 +26,7 @@ async function prepared(test: (place: Place, env: Record<string, string>) => Pro
     }
     Deno.mkdirSync(`${place.dir}/here`);
     Deno.writeTextFileSync(`${place.dir}/here/my agent.ts`, "");
-    const words = programWords().map((word) => `'${word}'`).join(" ");
-    Deno.mkdirSync(`${place.dir}/bin`);
-    Deno.writeTextFileSync(`${place.dir}/bin/agentd`, `#!/bin/sh\nexec ${words} "$@"\n`, {
-      mode: 0o755,
-    });
-    const path = `${place.dir}/bin:${Deno.env.get("PATH")}`;
-    await test(place, { ...CACHE, PATH: path, HOME: place.dir });
+    await withShell(place.dir, ({ env }) => test(place, env));
   });
 }
 
@@ -38,7 +34,7 @@ async function shell(
   name: string,
   script: string,
   cwd: string,
-  env: Record<string, string>,
+  env: Readonly<Record<string, string>>,
 ): Promise<string[]> {
   const { stdout, stderr, success } = await new Deno.Command(name, {
     args: ["-c", script],

@@ -1,6 +1,7 @@
 /** The first minutes: the lines of the documentation, exactly as they are written. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { needs } from "../needs.ts";
+import { withShell } from "./on_path.ts";
 import { inPlace } from "./server.ts";
 
 const PORT = 8080;
@@ -88,3 +89,35 @@ test("three lines of curl on a fresh machine, after dev", async () => {
     equal(left.has("pid") || left.has("server.json"), false);
   });
 });
+
+needs(await taken(PORT))(
+  "an agent of one's own, from its first line to a power cut and back",
+  async () => {
+    await inPlace(async ({ start, dir }) => {
+      await withShell(dir, async (agent) => {
+        const dev = start(["dev"]);
+        await dev.line(/^abc \(echo\) ready/);
+
+        const made = await agent.run("agentd init bot && agentd create bot ./bot/agent.ts");
+        equal(
+          made.out,
+          "wrote bot/agent.ts bot/agentd.d.ts bot/agent_test.ts\n" +
+            "bot created   own process · no network · may spend $0\n",
+        );
+        equal(made.err, "");
+        const sent = await agent.run('agentd send bot "remember milk" --wait');
+        equal(sent.out, "1 item: milk\n");
+        match(sent.err, /^tick 1 · \d+ (ms|s)\n$/);
+
+        // The new server goes on in the background, and holds the shell's streams until it is stopped.
+        const back = agent.run(
+          "kill -9 $(cat .agentd/pid); agentd dev -q & agentd send bot list --wait; kill -TERM $(cat .agentd/pid)",
+        );
+        const { out, err } = await back;
+        equal(out, "1 item: milk\n");
+        match(err, /^tick 2 · \d+ (ms|s)\n$/);
+        equal((await dev.ended).code, 137);
+      });
+    });
+  },
+);

@@ -26,8 +26,11 @@ export interface Options {
 
 export interface Running {
   readonly pid: number;
-  /** The first line of either stream that fits, whether it has come already or comes. Rejects when the program ends before it. */
-  line(pattern: RegExp): Promise<string>;
+  /**
+   * The first line of either stream that fits, whether it has come already or comes; or the first after `skip` that fit. Rejects when the program ends
+   * before it.
+   */
+  line(pattern: RegExp, skip?: number): Promise<string>;
   kill(signal: Deno.Signal): void;
   readonly ended: Promise<Ended>;
 }
@@ -88,8 +91,8 @@ export function start(args: readonly string[], options: Options): Running {
   }));
   return {
     pid: child.pid,
-    line: (pattern) =>
-      Promise.any([out.line(pattern), err.line(pattern)]).catch(async () => {
+    line: (pattern, skip = 0) =>
+      Promise.any([out.line(pattern, skip), err.line(pattern, skip)]).catch(async () => {
         const { code, out, err } = await ended;
         throw new Error(`no line ${pattern}; it ended with ${code}:\n${out}\n${err}`);
       }),
@@ -121,7 +124,7 @@ async function feed(stdin: WritableStream<Uint8Array>, input: string | Uint8Arra
 
 function lines(stream: ReadableStream<Uint8Array>) {
   const seen: string[] = [];
-  const waiting = new Set<{ pattern: RegExp; found: (line: string) => void; gone: () => void }>();
+  const waiting = new Set<{ see: (line: string) => void; gone: () => void }>();
   let over = false;
   const text = (async () => {
     let all = "";
@@ -132,7 +135,7 @@ function lines(stream: ReadableStream<Uint8Array>) {
       rest = parts.pop()!;
       for (const line of parts) {
         seen.push(line);
-        for (const one of waiting) if (one.pattern.test(line)) one.found(line);
+        for (const one of waiting) one.see(line);
       }
     }
     over = true;
@@ -141,13 +144,16 @@ function lines(stream: ReadableStream<Uint8Array>) {
   })();
   return {
     text,
-    line(pattern: RegExp): Promise<string> {
-      const there = seen.find((line) => pattern.test(line));
-      if (there !== undefined) return Promise.resolve(there);
-      if (over) return Promise.reject(new Error("ended"));
+    line(pattern: RegExp, skip: number): Promise<string> {
       const { promise, resolve, reject } = Promise.withResolvers<string>();
-      const one = { pattern, found: resolve, gone: () => reject(new Error("ended")) };
-      waiting.add(one);
+      let left = skip;
+      const see = (line: string) => {
+        if (pattern.test(line) && left-- === 0) resolve(line);
+      };
+      const one = { see, gone: () => reject(new Error("ended")) };
+      for (const line of seen) see(line);
+      if (over) one.gone();
+      else waiting.add(one);
       return promise.finally(() => waiting.delete(one));
     },
   };
