@@ -133,7 +133,7 @@ function listed(call: Call, hooks: readonly ShownHook[]): string[] {
       secret === "kept"
         ? "kept"
         : safeLine("env" in secret ? `env:${secret.env}` : `file:${secret.file}`),
-      ago(created_at, now),
+      created_at === undefined ? "in settings" : ago(created_at, now),
       url,
     ]),
     paint,

@@ -6,6 +6,7 @@ import { digest } from "../core/code.ts";
 import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
+import { declaredHooks } from "../http/hooks/hook.ts";
 import { openHooks } from "../http/hooks/store.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { type ProcessHost, processHost } from "../hosts/process.ts";
@@ -65,6 +66,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const hooks = await openHooks({
       storage: backend.storage(HOOKS),
       secrets: secretFile(home),
+      declared: declaredHooks(settings.hooks),
       resolve: (reference) => Promise.resolve(resolveSecret(reference, options.env)),
       now: backend.now,
       report: options.report,

@@ -18,6 +18,8 @@ export interface Settings {
   readonly allow_host: readonly string[];
   /** Milliseconds that running ticks get when the server stops. */
   readonly grace_ms: number;
+  /** Incoming webhooks by name, as `PUT /hooks/<name>` takes them, with a secret that is named and not written. */
+  readonly hooks: Readonly<Record<string, unknown>>;
 }
 export type SettingName = keyof Settings;
 
@@ -32,6 +34,8 @@ interface Kind<T> {
   readonly rule: string;
   /** undefined: not such a value. Text comes from the environment and from flags. */
   read(value: unknown): T | undefined;
+  /** Neither a variable nor a flag can say it. */
+  readonly inFileAlone?: boolean;
 }
 
 const KINDS: { readonly [K in SettingName]: Kind<Settings[K]> } = {
@@ -52,6 +56,7 @@ const KINDS: { readonly [K in SettingName]: Kind<Settings[K]> } = {
         : undefined;
     },
   },
+  hooks: { fallback: {}, rule: "an object of hooks", read: readObject, inFileAlone: true },
 };
 export const SETTING_NAMES = Object.keys(KINDS) as SettingName[];
 
@@ -72,7 +77,7 @@ export function readSettings(input: {
   const found = new Map<SettingName, { value: unknown; from: string }>();
   for (const { name, value, from } of fromFile(input.home)) found.set(name, { value, from });
   refuseMisspelt(input.names);
-  for (const name of SETTING_NAMES) {
+  for (const name of SETTING_NAMES.filter(isAnywhere)) {
     const text = input.env(envName(name));
     if (text !== undefined && text !== "") found.set(name, { value: text, from: envName(name) });
     const flag = input.flags[name];
@@ -91,6 +96,7 @@ export function readSettings(input: {
       require_token: value("require_token"),
       allow_host: value("allow_host"),
       grace_ms: value("grace_ms"),
+      hooks: value("hooks"),
     },
     from: Object.fromEntries(
       SETTING_NAMES.map((name) => [name, found.get(name)?.from ?? "default"]),
@@ -143,7 +149,7 @@ function parseFile(from: string, text: string): Record<string, unknown> {
  * platform sets such names for a service called agentd (`AGENTD_PORT`, `AGENTD_SERVICE_HOST`).
  */
 function refuseMisspelt(names: readonly string[]): void {
-  const known = [...SETTING_NAMES.map(envName), ...CLIENT_ENV];
+  const known = [...SETTING_NAMES.filter(isAnywhere).map(envName), ...CLIENT_ENV];
   for (const name of names) {
     if (!name.startsWith(ENV_PREFIX) || known.includes(name)) continue;
     const near = didYouMean(
@@ -154,6 +160,15 @@ function refuseMisspelt(names: readonly string[]): void {
       throw usage(`There is no setting ${name}`, near.replace("mean ", `mean ${ENV_PREFIX}`));
     }
   }
+}
+
+function isAnywhere(name: SettingName): boolean {
+  return KINDS[name].inFileAlone !== true;
+}
+
+function readObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+  return isObject ? value as Record<string, unknown> : undefined;
 }
 
 function readBoolean(value: unknown): boolean | undefined {

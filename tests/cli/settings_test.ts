@@ -42,17 +42,32 @@ Deno.test("the file, then the environment, then flags; each says where it came f
       require_token: true,
       allow_host: ["a", "b"],
       grace_ms: 5,
+      hooks: {},
     });
     deepEqual(from, {
       listen: "--listen",
       require_token: "AGENTD_REQUIRE_TOKEN",
       allow_host: "./.agentd/agentd.jsonc: allow_host",
       grace_ms: "./.agentd/agentd.jsonc: grace_ms",
+      hooks: "default",
     });
     equal(read(home, vars).settings.listen, "127.0.0.1:2");
     equal(read(home).settings.listen, "127.0.0.1:1");
   });
   withHome({}, (home) => equal(read(home).from.listen, "default"));
+});
+
+Deno.test("hooks stand in the file alone", () => {
+  withHome({ "agentd.json": '{"hooks":{"gh":{"agent":"bob"}}}' }, (home) => {
+    deepEqual(read(home, { AGENTD_HOOKS: "x" }).settings.hooks, { gh: { agent: "bob" } });
+    deepEqual(
+      read(home, { AGENTD_HOOK_GH: "a secret" }).from.hooks,
+      "./.agentd/agentd.json: hooks",
+    );
+  });
+  withHome({ "agentd.json": '{"hooks":[]}' }, (home) => {
+    match(refusal(home), /agentd\.json: hooks: \[\] is not an object of hooks/);
+  });
 });
 
 Deno.test("an unknown setting is refused, with the one that was meant", () => {

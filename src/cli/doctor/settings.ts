@@ -12,13 +12,18 @@ export function lookAtSettings(call: Call, home: Home): { group: Group; found: F
     const found = readSettings({ home, env: call.env, names: envNames(), flags: {} });
     const findings = SETTING_NAMES.map((name): Finding => {
       const value = found.settings[name];
-      const text = Array.isArray(value) ? value.join(", ") || "none" : String(value);
-      return { name, state: "ok", found: text, from: found.from[name] };
+      return { name, state: "ok", found: shown(value), from: found.from[name] };
     });
     return { group: { title, findings: [...findings, ...client] }, found };
   } catch (error) {
     return { group: { title, findings: [failed("settings", error), ...client] }, found: undefined };
   }
+}
+
+/** A list by its items, an object by its names. */
+function shown(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  return (Array.isArray(value) ? value : Object.keys(value)).join(", ") || "none";
 }
 
 /** What a client uses in place of what the data directory says. */

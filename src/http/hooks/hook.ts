@@ -1,6 +1,7 @@
 /** What a hook is: whose messages it lets in, for which agent, and how they are signed. */
 import { z } from "zod";
 import { agentId } from "../../core/id.ts";
+import { FileError } from "../../fs/error.ts";
 import type { Scheme } from "./schemes.ts";
 
 /** With the prefix and a digest it still fits into an envelope id. */
@@ -99,8 +100,8 @@ export interface Hook {
   readonly config: HookConfig;
   /** `kept`: in the server's own file. */
   readonly secret: "kept" | SecretReference;
-  /** ISO 8601. */
-  readonly created_at: string;
+  /** ISO 8601; absent where it stands in the server's settings. */
+  readonly created_at?: string;
 }
 
 /** As it is told. */
@@ -109,12 +110,34 @@ export interface ShownHook {
   readonly agent: string;
   readonly scheme: Scheme;
   readonly secret: Hook["secret"];
-  readonly created_at: string;
+  readonly created_at?: string;
   readonly url: string;
 }
 
-export function shownHook({ name, config, secret, created_at }: Hook): ShownHook {
-  return { name, ...config, secret, created_at, url: `/hooks/${name}` };
+export function shownHook({ config, ...rest }: Hook): ShownHook {
+  return { ...rest, ...config, url: `/hooks/${rest.name}` };
+}
+
+/**
+ * Hooks that stand in the server's settings, where a secret is named and never written.
+ * @throws FileError `invalid_request`, naming the hook and the field
+ */
+export function declaredHooks(entries: Readonly<Record<string, unknown>>): Hook[] {
+  return Object.entries(entries).map(([name, value]) => {
+    const refuse = (why: string) =>
+      new FileError("invalid_request", "read", `hooks.${name}`, { detail: why });
+    if (!isHookName(name)) throw refuse("its name is not 1 to 48 of a-z, 0-9, _ and -");
+    const result = hookSchema.safeParse(value);
+    if (!result.success) {
+      const [issue] = result.error.issues;
+      throw refuse(`${issue!.path.join(".")}: ${issue!.message}`);
+    }
+    const { secret, ...config } = result.data;
+    if (typeof secret !== "object") {
+      throw refuse('secret: settings name it and do not have it, as { "env": … } or { "file": … }');
+    }
+    return { name, config, secret };
+  });
 }
 
 function isAgentId(value: string): boolean {

@@ -25,7 +25,9 @@ const shown = z.looseObject({
     z.object({ env: z.string() }),
     z.object({ file: z.string() }),
   ]).meta({ description: "Where it is: in the server's own file, a variable or another file." }),
-  created_at: z.iso.datetime(),
+  created_at: z.iso.datetime().optional().meta({
+    description: "Absent where it stands in the server's settings.",
+  }),
   url: z.string(),
 });
 const HOOK = named("Hook", shown);
@@ -74,7 +76,7 @@ export function hookRoutes(
             201: jsonAnswer("It is there.", HOOK),
             200: jsonAnswer("It is in the place of the one before.", HOOK),
           },
-          refusals: ["not_supported"],
+          refusals: ["conflict", "not_supported"],
           serve: (visit) => put(kept(store, visit), visit),
         },
         DELETE: {
@@ -82,7 +84,7 @@ export function hookRoutes(
           about: "Removes a hook and its secret",
           needs: DEED,
           answers: { 204: NO_CONTENT },
-          refusals: ["not_found", "not_supported"],
+          refusals: ["not_found", "conflict", "not_supported"],
           async serve(visit) {
             await kept(store, visit).remove(nameIn(visit));
             return noContent();

@@ -31,6 +31,8 @@ export interface HookStoreOptions {
   /** What a reference stands for now; undefined if there is no such thing. */
   readonly resolve: (reference: SecretReference) => Promise<string | undefined>;
   readonly now: () => number;
+  /** Those of the server's settings, which stand before all others of their names. */
+  readonly declared?: readonly Hook[];
   /** Told of hooks that cannot work: their secret is not to be had. */
   readonly report: (error: unknown) => void;
 }
@@ -55,21 +57,26 @@ interface Kept {
 
 /** Opens the hooks that were put before. */
 export async function openHooks(options: HookStoreOptions): Promise<HookStore> {
-  const { storage, secrets, resolve, now, report } = options;
+  const { storage, secrets, resolve, now, report, declared = [] } = options;
   const kept = new Map<string, Kept>();
+  const fixed = new Set(declared.map(({ name }) => name));
   let changing: Promise<unknown> = Promise.resolve();
 
   async function secretOf({ name, secret }: Hook): Promise<string | undefined> {
     const value = secret === "kept" ? await secrets.get(name) : await resolve(secret);
     return value !== undefined && value.length >= MIN_SECRET_CHARS ? value : undefined;
   }
-  for (const { value } of await storage.list({ prefix: hookKey.hook("") })) {
-    const hook = decodeJson<Hook>(value);
+  const rows = await storage.list({ prefix: hookKey.hook("") });
+  for (const hook of [...rows.map(({ value }) => decodeJson<Hook>(value)), ...declared]) {
     const secret = await secretOf(hook);
     if (secret === undefined) report(noSecret(hook));
-    kept.set(hook.name, {
-      hook,
-      key: secret === undefined ? undefined : await importSecret(secret),
+    const key = secret === undefined ? undefined : await importSecret(secret);
+    kept.set(hook.name, { hook, key });
+  }
+  function changeable(name: string): void {
+    if (!fixed.has(name)) return;
+    throw new FileError("conflict", "change hook", name, {
+      detail: "it stands in the server's settings; change it there, and start the server again",
     });
   }
   /** One change after the other: a row and its secret belong together. */
@@ -80,6 +87,7 @@ export async function openHooks(options: HookStoreOptions): Promise<HookStore> {
   }
 
   async function put(name: string, { secret: given, ...config }: HookInput) {
+    changeable(name);
     if (!isHookName(name)) throw invalid(name, "a hook's name is 1 to 48 of a-z, 0-9, _ and -");
     const before = kept.get(name)?.hook;
     if (!before && kept.size >= MAX_HOOKS) {
@@ -110,6 +118,7 @@ export async function openHooks(options: HookStoreOptions): Promise<HookStore> {
     put: (name, input) => alone(() => put(name, input)),
     remove: (name) =>
       alone(async () => {
+        changeable(name);
         if (!kept.delete(name)) {
           throw new FileError("not_found", "delete", name, { detail: "there is no such hook" });
         }

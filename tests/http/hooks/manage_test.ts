@@ -79,6 +79,30 @@ Deno.test("a secret may stay where it is: in a variable or a file, named and nev
   await close();
 });
 
+Deno.test("hooks of the settings stand, are told as such, and change only there", async () => {
+  const own = { agent: "bob", scheme: "github", secret: { env: "AGENTD_HOOK_CI" } };
+  const values = { AGENTD_HOOK_CI: SECRET };
+  const { app, ask, close, errors } = await world({ declared: { ci: own, none: own }, values });
+  const { hooks } = await (await ask("GET", "/hooks")).json();
+  assert.deepEqual(hooks[0], { name: "ci", ...own, url: "/hooks/ci" });
+  assert.equal((await send(app, "/hooks/ci", await github("{}"))).status, 202);
+  assert.equal((await ask("PUT", "/hooks/ci", CI)).status, 409);
+  assert.equal((await ask("DELETE", "/hooks/ci")).status, 409);
+  assert.equal((await ask("PUT", "/hooks/other", CI)).status, 201);
+  assert.deepEqual(errors, []);
+  await close();
+  const broken: [unknown, RegExp][] = [
+    [{ ci: { ...own, secret: SECRET } }, /hooks\.ci.*settings name it and do not have it/],
+    [{ ci: { agent: "bob", scheme: "github" } }, /settings name it/],
+    [{ ci: { ...own, agent: "Bob" } }, /hooks\.ci.*agent: not an agent's id/],
+    [{ "A B": own }, /its name is not/],
+    [{ ci: 7 }, /hooks\.ci/],
+  ];
+  for (const [declared, why] of broken) {
+    await assert.rejects(world({ declared: declared as never }), why);
+  }
+});
+
 Deno.test("what cannot be a hook is refused by the field that is wrong, without its secret", async () => {
   const { ask, close, secrets } = await world();
   const own = { agent: "bob", scheme: "hmac-sha256", secret: SECRET };

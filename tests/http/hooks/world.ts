@@ -9,6 +9,7 @@ import { type AgentId, agentId } from "../../../src/core/id.ts";
 import { HOOKS } from "../../../src/core/keys.ts";
 import type { Runtime } from "../../../src/core/runtime.ts";
 import { type App, type AuthOptions, createApp, type Peer } from "../../../src/http/app.ts";
+import { declaredHooks } from "../../../src/http/hooks/hook.ts";
 import { openHooks, type SecretFile } from "../../../src/http/hooks/store.ts";
 import { memorySigner } from "../../../src/providers/signer/memory.ts";
 import { TOKEN } from "../served.ts";
@@ -46,6 +47,8 @@ export interface WorldOptions {
   readonly auth?: Partial<AuthOptions>;
   readonly backend?: Backend;
   readonly secrets?: Map<string, string>;
+  /** As they stand in the server's settings. */
+  readonly declared?: Readonly<Record<string, unknown>>;
   /** What references stand for. */
   readonly values?: Readonly<Record<string, string>>;
 }
@@ -67,6 +70,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
     secrets: inMap(secrets),
     resolve: (of) => Promise.resolve(options.values?.["env" in of ? of.env : of.file]),
     now: clock.now,
+    declared: declaredHooks(options.declared ?? {}),
     report,
   });
   const auth = { tokenDigest: digest(TOKEN), ...options.auth };
