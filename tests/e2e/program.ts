@@ -1,9 +1,12 @@
 /** The real program in processes of its own: `AGENTD_BIN` if that is set, else the source with the permissions that deno.json names. */
 import config from "../../deno.json" with { type: "json" };
+import { needs } from "../needs.ts";
 
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 /** The binary to try; undefined: the source. */
 export const BINARY = Deno.env.get("AGENTD_BIN");
+/** Tests of what only a binary can be; the source is tried without them also where everything must be there. */
+export const ofBinary = needs(BINARY ? undefined : "AGENTD_BIN names no binary", false);
 
 export interface Ended {
   readonly code: number;

@@ -1,7 +1,7 @@
 /** What a server refuses, whom it lets in, what it needs, and what it leaves. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { needs } from "../needs.ts";
-import { BINARY, type Ended, run } from "./program.ts";
+import { BINARY, type Ended, ofBinary, run } from "./program.ts";
 import { inPlace } from "./server.ts";
 
 function fails({ code, out, err }: Ended, wanted: number, line: RegExp): void {
@@ -280,9 +280,7 @@ Deno.test("a second signal ends it at once, and leaves nothing that looks like a
   });
 });
 
-const binary = needs(BINARY === undefined ? "AGENTD_BIN names no binary" : undefined, false);
-
-binary("called as agentctl it is the client alone", async () => {
+ofBinary("called as agentctl it is the client alone", async () => {
   await inPlace(async (place) => {
     Deno.symlinkSync(BINARY!, `${place.dir}/agentctl`);
     await place.serve();
