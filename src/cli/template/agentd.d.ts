@@ -32,6 +32,8 @@ export interface TriggerMeta {
   readonly seq: number;
   /** Milliseconds since 1970. */
   readonly created_at: number;
+  /** What else its sender or the way by which it came tells: a webhook's `hook`, `event` and `delivery`. */
+  readonly extra?: { readonly [name: string]: Json };
 }
 
 export type Trigger =
