@@ -239,6 +239,18 @@ Deno.test("who may see the runtime may see its counts, and nobody else", async (
   await runtime.stop(0);
 });
 
+Deno.test("the document names every metric that there is, and none that there is not", async () => {
+  const { runtime, text } = await world();
+  const told = await Deno.readTextFile(new URL("../../docs/observability.md", import.meta.url));
+  const own = Array.from((await text()).matchAll(/^# TYPE (\S+)/gm), ([, name]) => name!);
+  const named = Array.from(told.matchAll(/`(agentd_[a-z_*]+)`/g), ([, name]) => name!);
+  const fits = (pattern: string, name: string) =>
+    pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+  for (const name of own) assert.ok(named.some((pattern) => fits(pattern, name)), name);
+  for (const pattern of named) assert.ok(own.some((name) => fits(pattern, name)), pattern);
+  await runtime.stop(0);
+});
+
 Deno.test("agents that sleep are counted and not visited", async () => {
   const touched = new Set<string>();
   const { runtime, scrape, clock } = await world((backend) => ({
