@@ -242,6 +242,7 @@ Deno.test("who may see the runtime may see its counts, and nobody else", async (
 Deno.test("the document names every metric that there is, and none that there is not", async () => {
   const { runtime, text } = await world();
   const told = await Deno.readTextFile(new URL("../../docs/observability.md", import.meta.url));
+  await text();
   const own = Array.from((await text()).matchAll(/^# TYPE (\S+)/gm), ([, name]) => name!);
   const named = Array.from(told.matchAll(/`(agentd_[a-z_*]+)`/g), ([, name]) => name!);
   const fits = (pattern: string, name: string) =>
