@@ -18,6 +18,7 @@ import {
   mustBeSteady,
   type Names,
   type Passed,
+  provenThere,
   versionOf,
 } from "./disk.ts";
 import {
@@ -253,7 +254,10 @@ export function openChanges({ disk, places, issued, told }: ChangeDeps): Changes
     const binned = [...bin, "x"];
     hosted(() => fs.mkdirSync(disk.path(bin)));
     try {
-      mustBeSteady(passed);
+      // It is here, and not where a link led for the moment of its making.
+      const made = disk.look(bin);
+      if (!made || !provenThere(disk, bin, made, passed)) throw moving();
+      mustBeUnchanged(passed);
       hosted(() => fs.renameSync(disk.path(entry), disk.path(binned)));
       const now = disk.look(binned);
       mustBeUnchanged(passed);

@@ -164,17 +164,26 @@ export function lookSurely(disk: Disk, names: Names): Deno.FileInfo | undefined 
   for (let n = 0; n < TRIES; n++) {
     const info = disk.look(names);
     if (!info) return undefined;
-    const isThere = () => {
-      const now = disk.look(names);
-      return now !== undefined && isSame(now, info);
-    };
-    if (proven(disk.pass(names.slice(0, -1)), isThere)) return info;
+    if (provenThere(disk, names, info, disk.pass(names.slice(0, -1)))) return info;
   }
   throw moving();
 }
 
 export function moving() {
   return refusal("conflict", "a directory on the way, or the file, is being replaced; try again");
+}
+
+/** Is it this that stands under the name, within the directories that were passed? */
+export function provenThere(
+  disk: Disk,
+  names: Names,
+  what: Pick<Deno.FileInfo, "dev" | "ino">,
+  passed: readonly Passed[],
+): boolean {
+  return proven(passed, () => {
+    const now = disk.look(names);
+    return now !== undefined && isSame(now, what);
+  });
 }
 
 /** The directory is what it was, and no link. */

@@ -4,11 +4,10 @@ import { refusal } from "../../fs/tree.ts";
 import {
   type Disk,
   identityOf,
-  isSame,
   moving,
   mustBeSteady,
   type Names,
-  proven,
+  provenThere,
   TRIES,
 } from "./disk.ts";
 import { hosted, refused } from "./host_error.ts";
@@ -45,11 +44,7 @@ export function holdFile(disk: Disk, names: Names, mode: keyof typeof FLAGS): He
     try {
       const info = infoOf(fd);
       identityOf(info);
-      const isThere = () => {
-        const now = disk.look(names);
-        return now !== undefined && now.isFile && isSame(now, info);
-      };
-      if (info.isFile() && proven(passed, isThere)) {
+      if (info.isFile() && provenThere(disk, names, info, passed)) {
         disk.mustStand();
         return { fd, info };
       }
@@ -75,11 +70,7 @@ export function makeFile(disk: Disk, names: Names, permissions: number): HeldFil
   try {
     const info = infoOf(fd);
     identityOf(info);
-    const isThere = () => {
-      const now = disk.look(names);
-      return now !== undefined && isSame(now, info);
-    };
-    if (!proven(passed, isThere)) throw moving();
+    if (!provenThere(disk, names, info, passed)) throw moving();
     disk.mustStand();
     return { fd, info };
   } catch (error) {

@@ -53,21 +53,24 @@ export async function namesIn(files: FileService, path: string): Promise<string[
   return (await Array.fromAsync(entries(files, path))).map(({ name }: Entry) => name);
 }
 
-/** Everything outside: its names, and what is in its files. */
+/** Everything outside: its names, and what is in its files, if that is no longer the secret. */
 export async function outsideOf({ outside }: Yard): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   async function look(path: string): Promise<void> {
     for await (const { name, isDirectory } of Deno.readDir(path)) {
       const at = `${path}/${name}`;
       if (isDirectory) await look(at);
-      else found[at.slice(outside.length)] = await Deno.readTextFile(at);
+      else {
+        const text = await Deno.readTextFile(at);
+        found[at.slice(outside.length)] = text === SECRET ? "the secret" : text;
+      }
     }
   }
   await look(outside);
   return found;
 }
 
-export const UNTOUCHED = { "/f": SECRET, "/g": SECRET, "/sub/f": SECRET };
+export const UNTOUCHED = { "/f": "the secret", "/g": "the secret", "/sub/f": "the secret" };
 
 /** What runs a command of the host, and must succeed. */
 export async function host(command: string, ...args: string[]): Promise<void> {
