@@ -2,7 +2,7 @@
 import { deepEqual, equal, match } from "../assert.ts";
 import { inPlace } from "./server.ts";
 
-Deno.test("an operator mounts a directory, and the program's own is refused", async () => {
+Deno.test("an operator mounts a directory, local callers read it, and the program's own is refused", async () => {
   await inPlace(async ({ dir, serve }) => {
     const repo = `${dir}/repo`;
     await Deno.mkdir(repo);
@@ -10,12 +10,10 @@ Deno.test("an operator mounts a directory, and the program's own is refused", as
     await Deno.writeTextFile(`${repo}/.env`, "password");
     const { url } = await serve();
     const token = (await Deno.readTextFile(`${dir}/.agentd/token`)).trim();
-    const ask = (path: string, init: RequestInit = {}) =>
-      fetch(`${url}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      });
-    const create = (id: string, path: string) =>
+    const operator = { authorization: `Bearer ${token}` };
+    const ask = (path: string, init: RequestInit = {}, who: Record<string, string> = operator) =>
+      fetch(`${url}${path}`, { ...init, headers: { ...who, "content-type": "application/json" } });
+    const create = (id: string, path: string, who?: Record<string, string>) =>
       ask("/agents", {
         method: "POST",
         body: JSON.stringify({
@@ -23,7 +21,9 @@ Deno.test("an operator mounts a directory, and the program's own is refused", as
           agent: "echo",
           mounts: { "/repo": { type: "dir", path, access: "read_write" } },
         }),
-      });
+      }, who);
+    const local = await create("local", repo, {});
+    equal(local.status, 403, await local.text());
     const made = await create("reader", repo);
     equal(made.status, 201, await made.text());
     equal(await (await ask("/agents/reader/repo/f")).text(), "of the machine");
@@ -35,6 +35,9 @@ Deno.test("an operator mounts a directory, and the program's own is refused", as
     const put = await ask("/agents/reader/repo/new/g", { method: "PUT", body: "written" });
     equal(put.status, 204);
     equal(await Deno.readTextFile(`${repo}/new/g`), "written");
+    equal(await (await ask("/agents/reader/repo/f", {}, {})).text(), "of the machine");
+    const denied = await ask("/agents/reader/repo/f", { method: "PUT", body: "local" }, {});
+    equal(denied.status, 403, await denied.text());
     const refused = await create("own", dir);
     equal(refused.status, 403);
     match((await refused.json()).detail, /own data/);
