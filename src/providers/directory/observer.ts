@@ -15,6 +15,8 @@ import type { Hearer, Watchers } from "./watchers.ts";
 /** Directories below a watched one, and the files in them. Who has more watches a part of it. */
 const MAX_DIRECTORIES = 20_000;
 const MAX_FILES = 200_000;
+/** The coarsest clock of a file system's times that is in use: FAT's two seconds. */
+const CLOCK_STEP_MS = 2_000;
 /** Of a file that is there, and of which nothing was told yet. */
 const UNTOLD = "";
 
@@ -50,9 +52,15 @@ export function observer(
       surely(() => {
         for (const [path, renewed] of paths) compareHeard(path, renewed);
       }),
-    miss: () => surely(() => compare(scope, dir)),
+    miss() {
+      const before = told;
+      surely(() => compare(scope, dir));
+      return told > before;
+    },
   };
   let closed = false;
+  /** Events that were told. */
+  let told = 0;
 
   function isWithin(names: Names): boolean {
     const fits = dir ? names.length > scope.length : names.length === scope.length;
@@ -62,6 +70,7 @@ export function observer(
 
   function tell(key: string, type: string, version?: string): void {
     const name = dir ? { name: key.split("/").slice(scope.length).join("/") } : {};
+    told++;
     events.tell({ type, ...name, ...(version ? { version } : {}) });
   }
 
@@ -126,7 +135,7 @@ export function observer(
     // Between the look and the watcher something may have come.
     for (const names of fresh) {
       const info = look(names);
-      if (info?.isDirectory && timeOf(info) !== directories.get(names.join("/"))) {
+      if (info?.isDirectory && mayDiffer(info, directories.get(names.join("/")))) {
         learn(read(names, meet), meet);
       }
     }
@@ -231,6 +240,11 @@ export function observer(
 function below(map: ReadonlyMap<string, unknown>, key: string): string[] {
   const prefix = key === "" ? "" : `${key}/`;
   return [...map.keys()].filter((known) => known === key || known.startsWith(prefix));
+}
+
+/** A change right after another one may leave the same time on the directory. */
+function mayDiffer(info: Deno.FileInfo, before: number | undefined): boolean {
+  return timeOf(info) !== before || Math.abs(Date.now() - timeOf(info)) < CLOCK_STEP_MS;
 }
 
 function timeOf({ mtime }: Deno.FileInfo): number {

@@ -8,14 +8,22 @@ const SETTLE_MS = 30;
 const MAX_WATCHERS = 16;
 /** Paths of one stroke. Beyond that it is cheaper to look at everything. */
 const MAX_HEARD = 20_000;
+/**
+ * Events that older Denos hold for a watcher. More than that are dropped without a word (denoland/deno#35122), and what
+ * looks at directories makes events too: so everything is looked at, until nothing was found this many times.
+ */
+const HELD_BEFORE_2_9 = 16;
+const DROPS = before("2.9.0");
+const FRUITLESS_LOOKS = 2;
+const LOOK_MS = 100;
 /** Directories may go while they are about to be watched. */
 const TRIES = 5;
 
 export interface Hearer {
   /** Host paths, and whether what stands there may be another thing than before. */
   hear(paths: ReadonlyMap<string, boolean>): void;
-  /** Something was not heard: everything is to be looked at. */
-  miss(): void;
+  /** Something was not heard: everything is to be looked at. Whether that told something. */
+  miss(): boolean;
 }
 
 export interface Watchers {
@@ -38,6 +46,9 @@ export function openWatchers(): Watchers {
   let all: Watching[] = [];
   let heard = new Map<string, boolean>();
   let missed = false;
+  /** Events in this stroke, and how often everything is still to be looked at after it. */
+  let events = 0;
+  let looks = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let rebuilding = false;
 
@@ -62,6 +73,7 @@ export function openWatchers(): Watchers {
   async function listen(watcher: Deno.FsWatcher): Promise<void> {
     try {
       for await (const { kind, paths, flag } of watcher) {
+        events++;
         if (kind === "access") continue;
         const renews = kind !== "modify";
         for (const path of paths) {
@@ -79,13 +91,19 @@ export function openWatchers(): Watchers {
 
   function settle(): void {
     timer = undefined;
-    const [paths, isAll] = [heard, missed];
+    if (DROPS && events >= HELD_BEFORE_2_9) looks = FRUITLESS_LOOKS;
+    const [paths, isAll] = [heard, missed || looks > 0];
     heard = new Map();
     missed = false;
+    events = 0;
+    let found = false;
     for (const hearer of [...hearers.keys()]) {
-      if (isAll) hearer.miss();
-      else hearer.hear(paths);
+      if (!isAll) hearer.hear(paths);
+      else if (hearer.miss()) found = true;
     }
+    if (looks === 0) return;
+    looks = found ? FRUITLESS_LOOKS : looks - 1;
+    if (looks > 0 && hearers.size > 0) timer ??= setTimeout(settle, LOOK_MS);
   }
 
   /**
@@ -130,6 +148,7 @@ export function openWatchers(): Watchers {
       stale.clear();
       clearTimeout(timer);
       timer = undefined;
+      looks = 0;
     },
   };
 }
@@ -155,4 +174,8 @@ function watchPaths(paths: readonly string[]): Deno.FsWatcher {
       throw refused(error);
     }
   }
+}
+
+function before(version: string): boolean {
+  return Deno.version.deno.localeCompare(version, "en", { numeric: true }) < 0;
 }
