@@ -119,7 +119,9 @@ export const sendLaws: readonly HttpLaw[] = [
         const send = (key: string) =>
           post(subject, `${at}/send`, { headers: { "idempotency-key": key }, body: "x" });
         same((await json(await good(await send("a b"), 202)))["envelope_id"], KEY, "the id");
-        for (const key of ["alarm:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"]) {
+        for (
+          const key of ["alarm:1", "approval:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"]
+        ) {
           await refused(await send(key), 400, "invalid_request", key);
         }
         const both = await post(subject, `${at}/send`, {

@@ -134,7 +134,7 @@ export const acceptLaws: readonly TickLaw[] = [
       const s = await scene(subject, { one: agent(() => {}) });
       const before = await allRows(subject);
       const bad = ["", ".", "..", "list", "count", "ctl", "a b", "ü", "a/b", "x".repeat(129)];
-      const ours = ["alarm:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"];
+      const ours = ["alarm:1", "approval:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"];
       for (const id of [...bad, ...ours]) {
         const sent = () => s.at("one").call("/inbox", JSON.stringify({ id, payload: "x" }));
         await refuses("invalid_request", sent, `the id ${JSON.stringify(id)}`);

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { ACCESSES } from "../core/access.ts";
 import type { AgentId } from "../core/id.ts";
+import { DIRECTORY_ACCESSES } from "../core/mounts.ts";
 import type { DirectoryMount } from "../core/provider.ts";
 import type { Access, MountRow } from "../core/view.ts";
 import { readJson } from "../fs/use.ts";
@@ -66,11 +67,17 @@ async function set(call: Call, id: AgentId): Promise<void> {
     if (hidden) throw usage("--hide is for a directory", "Say which one with --dir.");
     return await change(call, id, path, access);
   }
-  if (access === "sign_only") throw usage("sign_only is an access of /identity alone");
+  const within = DIRECTORY_ACCESSES.find((known) => known === access);
+  if (within === undefined) {
+    throw usage(
+      `A directory cannot be ${access}`,
+      `Its access is one of ${DIRECTORY_ACCESSES.join(", ")}.`,
+    );
+  }
   await change(call, id, path, {
     type: "dir",
     path: resolve(call.cwd, dir),
-    access,
+    access: within,
     ...(hidden ? { hidden } : {}),
   });
 }

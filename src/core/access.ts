@@ -3,7 +3,16 @@ import type { Access } from "./view.ts";
 import type { Principal } from "./runtime.ts";
 import type { Can } from "./tokens.ts";
 
-export const ACCESSES: readonly Access[] = ["read_only", "read_write", "sign_only", "disabled"];
+export const ACCESSES: readonly Access[] = [
+  "read_only",
+  "read_write",
+  "sign_only",
+  "approve",
+  "budgeted",
+  "disabled",
+];
+/** What any service can be mounted at; the others are for services that name them. */
+export const PLAIN_ACCESSES: readonly Access[] = ["read_only", "read_write", "approve", "disabled"];
 const READS: ReadonlySet<string> = new Set(["read", "watch", "stat", "list"]);
 const SIGN_ONLY: ReadonlySet<string> = new Set([
   "/",
@@ -15,10 +24,15 @@ const SIGN_ONLY: ReadonlySet<string> = new Set([
   "/decrypt",
 ]);
 
-/** `path` is the path within the service. */
+/**
+ * `path` is the path within the service. At `approve` and `budgeted` everything gets as far as the service: a person's yes is
+ * asked for around it, and money by it.
+ */
 export function allows(access: Access, op: string, path: string): boolean {
   switch (access) {
     case "read_write":
+    case "approve":
+    case "budgeted":
       return true;
     case "read_only":
       return READS.has(op);

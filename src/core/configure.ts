@@ -1,4 +1,4 @@
-/** What an operator decides about an agent that is there already: its name, config, limits and mounts; every change is recorded and holds at once. */
+/** What an operator decides about an agent that is there already: its name, config, limits, mounts and budgets; every change is recorded and holds at once. */
 import { FileError, hasCode } from "../fs/error.ts";
 import type { AgentChange } from "./runtime.ts";
 import type { AgentRecord } from "./record.ts";
@@ -6,6 +6,8 @@ import type { Json } from "./envelope.ts";
 import { exportOf, type Live } from "./live.ts";
 import type { Access, MountRow, ServiceTable } from "./view.ts";
 import type { DirectoryMount } from "./provider.ts";
+import type { BudgetPolicy } from "./budget.ts";
+import { checkedBudgets, mergedBudgets } from "./budgets.ts";
 import { checkedLimits } from "./limits.ts";
 import { checkedTable, mergedMounts, mountRows } from "./mounts.ts";
 import { commitTurn } from "./turn.ts";
@@ -15,7 +17,9 @@ import { key } from "./keys.ts";
 
 /** Characters of an agent's name. */
 export const MAX_NAME = 200;
-/** A larger config is told in the trajectory by its digest. */
+const SETTING = /^[a-z][a-z0-9_-]{0,63}$/;
+const MAX_SETTING_BYTES = 64 * 1024;
+/** A larger config or setting is told in the trajectory by its digest. */
 const MAX_TOLD_CHARS = 16 * 1024;
 /** How often a change is made again because a tick's commit came before it. */
 const MAX_RUNS = 100;
@@ -48,6 +52,7 @@ export async function configure(
     directories: live.directories,
     known: live.record.mounts,
   });
+  const budgets = change.budgets && checkedBudgets(services, change.budgets);
   const name = change.name === undefined ? undefined : checkedName(change.name);
   await changeRecord(live, by, (record) => {
     const next: AgentRecord = {
@@ -56,8 +61,9 @@ export async function configure(
       ...(change.config === undefined ? {} : { config: change.config }),
       ...(limits === undefined ? {} : { limits: checkedLimits(limits, record.limits) }),
       ...(mounts === undefined ? {} : { mounts: mergedMounts(record.mounts, mounts, services) }),
+      ...(budgets === undefined ? {} : { budgets: mergedBudgets(record.budgets, budgets) }),
     };
-    const changed = (["name", "config", "limits", "mounts"] as const).filter((field) =>
+    const changed = (["name", "config", "limits", "mounts", "budgets"] as const).filter((field) =>
       JSON.stringify(next[field]) !== JSON.stringify(record[field])
     );
     if (changed.length === 0) return undefined;
@@ -94,7 +100,77 @@ export async function setMounts(
   });
 }
 
-const WIDTH = { disabled: 0, sign_only: 0, read_only: 1, read_write: 2 } as const;
+/**
+ * What an agent may spend at a mount, or at all (`/`); null takes the policy away.
+ * @throws FileError `invalid_request`
+ */
+export async function setBudget(
+  live: Live,
+  services: ServiceTable,
+  mount: string,
+  policy: BudgetPolicy | null,
+  by: string,
+): Promise<void> {
+  const { [mount]: wanted = null } = checkedBudgets(services, { [mount]: policy });
+  await changeRecord(live, by, (record) => {
+    const next = { ...record, budgets: mergedBudgets(record.budgets, { [mount]: wanted }) };
+    const before = record.budgets?.[mount] ?? null;
+    if (JSON.stringify(before) === JSON.stringify(wanted)) return undefined;
+    return {
+      next,
+      event: { type: "budget", before: { [mount]: before }, after: { [mount]: wanted } },
+    };
+  });
+}
+
+/**
+ * A small value that a service keeps of the agent; null takes it away.
+ * @throws FileError `invalid_request` for a name that is none, `too_large`
+ */
+export async function setSetting(
+  live: Live,
+  name: string,
+  value: Json | null,
+  by: string,
+): Promise<void> {
+  mustFit(name, value);
+  await changeRecord(live, by, (record) => {
+    const { [name]: before = null, ...others } = record.settings ?? {};
+    if (JSON.stringify(before) === JSON.stringify(value)) return undefined;
+    const settings = value === null ? others : { ...others, [name]: value };
+    return {
+      next: { ...record, settings },
+      event: {
+        type: "setting",
+        before: { [name]: toldJson(before) },
+        after: { [name]: toldJson(value) },
+      },
+    };
+  });
+}
+
+function mustFit(name: string, value: Json | null): void {
+  if (!SETTING.test(name)) {
+    throw new FileError("invalid_request", "set", name.slice(0, 140), {
+      detail: "a setting's name is 1 to 64 of a-z, 0-9, _ and -, and begins with a letter",
+    });
+  }
+  const bytes = encodeJson(value).length;
+  if (bytes <= MAX_SETTING_BYTES) return;
+  throw new FileError("too_large", "set", name, {
+    detail: `a setting has at most ${MAX_SETTING_BYTES} bytes, this one ${bytes}`,
+    extra: { limit_bytes: MAX_SETTING_BYTES, asked_bytes: bytes },
+  });
+}
+
+const WIDTH: Readonly<Record<Access, number>> = {
+  disabled: 0,
+  sign_only: 0,
+  read_only: 1,
+  approve: 2,
+  budgeted: 3,
+  read_write: 3,
+};
 
 /** To open a directory of the host to an agent is more than to operate the agent. */
 function mustBeKnown(row: MountRow, { mounts }: AgentRecord): void {
@@ -122,13 +198,14 @@ function mountOf(row: MountRow): [string, Access | DirectoryMount] {
 
 function toldOf(services: ServiceTable, record: AgentRecord, field: keyof AgentChange): unknown {
   if (field === "mounts") return mountRows(services, record);
+  if (field === "budgets") return record.budgets ?? {};
   if (field !== "config") return record[field];
-  return toldConfig(record.config);
+  return toldJson(record.config);
 }
 
-function toldConfig(config: Json): Json {
-  const text = JSON.stringify(config);
-  if (text.length <= MAX_TOLD_CHARS) return config;
+function toldJson(value: Json): Json {
+  const text = JSON.stringify(value);
+  if (text.length <= MAX_TOLD_CHARS) return value;
   return { digest: digest(text), chars: text.length };
 }
 

@@ -20,7 +20,7 @@ const ENVELOPE_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 /** Names of files beside the envelopes of `/deadletter`, and of directories. */
 const NOT_ENVELOPE_IDS: ReadonlySet<string> = new Set([".", "..", "list", "count", "ctl"]);
 /** Ids that only the runtime and its drivers give. */
-const RESERVED = ["alarm:", "job:", "msg:", "nostr:", "hook:", "tick_"];
+const RESERVED = ["alarm:", "approval:", "job:", "msg:", "nostr:", "hook:", "tick_"];
 /** The last instant that a JavaScript date can name. */
 const MAX_TIMESTAMP = 8_640_000_000_000_000;
 

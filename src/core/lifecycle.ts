@@ -9,6 +9,8 @@ import type { ServiceTable } from "./view.ts";
 import type { TickDeps } from "./try.ts";
 import { commitHook } from "./commit.ts";
 import { runHook, wake } from "./hooks.ts";
+import { presetBudgets, presetMounts } from "./autonomy.ts";
+import { checkedBudgets, mergedBudgets } from "./budgets.ts";
 import { checkedTable, mergedMounts } from "./mounts.ts";
 import { checkedName } from "./configure.ts";
 import { hookFrame } from "./frame.ts";
@@ -152,9 +154,24 @@ async function newRecord(
     ...codeFields(request.agent),
     config: request.config ?? {},
     limits,
-    mounts: mergedMounts({}, await checkedTable(request.mounts ?? {}, deps), deps.services),
+    ...await authorityOf(request, deps),
     request: requestDigest(request),
   };
+}
+
+/** What it may use and spend: a preset, and over it what the request says itself. */
+async function authorityOf(
+  { mounts = {}, budgets = {}, autonomy = "autonomous" }: CreateRequest,
+  deps: LifecycleDeps,
+): Promise<Pick<AgentRecord, "mounts" | "budgets">> {
+  const { services } = deps;
+  const table = mergedMounts(
+    presetMounts(services, autonomy),
+    await checkedTable(mounts, deps),
+    services,
+  );
+  const given = mergedBudgets({}, checkedBudgets(services, budgets));
+  return { mounts: table, budgets: presetBudgets(given, autonomy) };
 }
 
 function codeFields(agent: CreateRequest["agent"]): Pick<AgentRecord, "agent" | "code_digest"> {

@@ -5,11 +5,11 @@ import { mountPath } from "../fs/namespace.ts";
 import type { Access, MountRow, ServiceTable } from "./view.ts";
 import type { DirectoryMount, DirectoryProvider } from "./provider.ts";
 import type { AgentRecord } from "./record.ts";
-import { ACCESSES } from "./access.ts";
+import { PLAIN_ACCESSES } from "./access.ts";
 
 /** Directories of the host that one agent can have. */
 const MAX_DIRECTORIES = 32;
-const DIRECTORY_ACCESSES = ["read_only", "read_write", "disabled"] as const;
+export const DIRECTORY_ACCESSES = ["read_only", "read_write", "disabled"] as const;
 
 /** A directory as it is asked for: `{ type: "dir", path: "/srv/repo", access: "read_only" }`. */
 export const directoryMountSchema = z.strictObject({
@@ -78,18 +78,19 @@ export function checkedMounts(
         detail: `there is no such service; there are ${Object.keys(services).join(" ")}`,
       });
     }
-    if (access !== null && !ACCESSES.includes(access)) {
+    const accesses = services[path]!.accesses ?? accessesOf(path);
+    if (access !== null && !accesses.includes(access)) {
       throw new FileError("invalid_request", "mount", path, {
-        detail: `access is one of ${ACCESSES.join(", ")}, not ${JSON.stringify(access)}`,
-      });
-    }
-    if (access === "sign_only" && path !== "/identity") {
-      throw new FileError("invalid_request", "mount", path, {
-        detail: "sign_only is an access of /identity",
+        detail: `its access is one of ${accesses.join(", ")}, not ${JSON.stringify(access)}`,
       });
     }
   }
   return { ...mounts };
+}
+
+/** Of a service that does not name its own. */
+function accessesOf(path: string): readonly Access[] {
+  return path === "/identity" ? [...PLAIN_ACCESSES, "sign_only"] : PLAIN_ACCESSES;
 }
 
 export interface TableDeps {

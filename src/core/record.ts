@@ -1,6 +1,7 @@
 /** An agent's own rows: what its creator decided, the phase of its life, and what each tick changes. */
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
+import type { Budgets } from "./budget.ts";
 import type { Failure, Limits } from "./agent.ts";
 import type { DirectoryMount } from "./provider.ts";
 import type { Access } from "./view.ts";
@@ -21,6 +22,10 @@ export interface AgentRecord {
   readonly limits: Limits;
   /** Access of mounts that differs from the table's, null for those that are not mounted; and directories of the host. */
   readonly mounts: { readonly [path: string]: Access | DirectoryMount | null };
+  /** What it may spend; absent: nothing. */
+  readonly budgets?: Budgets;
+  /** Small values that services keep of the agent. */
+  readonly settings?: { readonly [name: string]: Json };
   /** SHA-256 of the request that made it, so that the same request again is no error. */
   readonly request: string;
 }

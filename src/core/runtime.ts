@@ -2,6 +2,8 @@
 import type { FileService } from "../fs/file.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { EnvelopeInput, Json, Source } from "./envelope.ts";
+import type { Autonomy } from "./autonomy.ts";
+import type { BudgetPolicy, Budgets } from "./budget.ts";
 import type { DirectoryMount } from "./provider.ts";
 import type { LifecycleState, Limits, TickResult } from "./agent.ts";
 import type { Term, TokenGrant, Tokens } from "./tokens.ts";
@@ -25,6 +27,10 @@ export interface CreateRequest {
   readonly goals?: readonly string[];
   readonly mounts?: Readonly<Record<string, Access | DirectoryMount>>;
   readonly limits?: Partial<Limits>;
+  /** What it may spend, by mount; `/`: at all. */
+  readonly budgets?: Budgets;
+  /** A preset of the mount table, under what `mounts` says. */
+  readonly autonomy?: Autonomy;
 }
 
 export interface AgentInfo extends AgentStatus {
@@ -36,6 +42,7 @@ export interface AgentDetails extends AgentInfo {
   readonly config: Json;
   /** What is mounted, and at which access. */
   readonly mounts: readonly MountRow[];
+  readonly budgets?: Budgets;
 }
 
 /** What of an agent can be changed; what is left out stays as it is. */
@@ -46,6 +53,8 @@ export interface AgentChange {
   readonly limits?: SomeLimits;
   /** Null: no longer mounted. */
   readonly mounts?: Readonly<Record<string, Access | DirectoryMount | null>>;
+  /** By mount; null takes a policy away. */
+  readonly budgets?: Readonly<Record<string, BudgetPolicy | null>>;
 }
 
 /** `restore`: the same life goes on here. `clone`: a new life with the same memory: a birth, a key and a queue of its own. */

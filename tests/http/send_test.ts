@@ -101,7 +101,7 @@ Deno.test("a key outside the alphabet becomes key_ and the SHA-256 of its bytes"
   }
   // As a header carries it: the bytes of UTF-8, one character each.
   assert.equal(idOfKey("\u00c3\u00a9"), `key_${digest("é")}`);
-  for (const key of ["alarm:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"]) {
+  for (const key of ["alarm:1", "approval:1", "job:1", "msg:1", "nostr:1", "hook:1", "tick_1"]) {
     assert.throws(() => idOfKey(key), (error: unknown) => codeOf(error) === "invalid_request");
   }
 });
