@@ -11,7 +11,7 @@ import type { Inbox } from "./inbox.ts";
 import type { RowChange } from "./view.ts";
 import type { Trace } from "./trace.ts";
 import { type EnvelopeId, isoTime, type Timestamp } from "./id.ts";
-import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
+import { decodeJson, digest, encodeJson } from "./code.ts";
 
 /** Characters of a request that a question shows; its digest is of all of it. */
 const MAX_REQUEST_CHARS = 4_096;
