@@ -36,7 +36,11 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
   const record = recordOf(live, effects, tick, t.trigger, result.state);
   // Asked before the turn is looked at, which nobody may change between the look and the commit.
   const remove = await live.inbox.rowsOf(entry);
-  const along: Batch = { check: [], remove, put: [...pending, live.trajectory.row(record)] };
+  const along: Batch = {
+    check: [],
+    remove: [...remove, ...effects.outside.rows()],
+    put: [...pending, live.trajectory.row(record)],
+  };
   await commitRecord(
     live,
     record,
@@ -52,6 +56,7 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
   live.justWoken = false;
   live.unclean = false;
   live.inbox.leave(entry);
+  live.ledger.endTick(envelope.id);
   announce(live, effects, record, deps.onAlarm);
   const ids = idsOf(effects.frame);
   if (kept.changed) live.trace.add({ type: "state_change", ...ids, bytes: result.state.length });
@@ -76,7 +81,7 @@ export async function commitHook(
   const record = recordOf(live, effects, tick, trigger, state ?? live.state);
   const along = joinBatches(kept.batch, {
     check: [],
-    remove: [],
+    remove: effects.outside.rows(),
     put: [live.trajectory.row(record)],
   });
   const turn = { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks };

@@ -3,6 +3,7 @@ import type { AgentView, DeadLetter } from "./view.ts";
 import type { DeadRow } from "./dead.ts";
 import type { Live } from "./live.ts";
 import { type EnvelopeId, isoTime } from "./id.ts";
+import { blobKeys } from "./blob.ts";
 import { joinBatches } from "./txn.ts";
 
 export function deadView(live: Live): AgentView["deadLetters"] {
@@ -18,7 +19,7 @@ export function deadView(live: Live): AgentView["deadLetters"] {
     const calls = fresh ? await live.storage.list({ prefix: `call/${id}/` }) : [];
     const along = joinBatches(batch, {
       check: [],
-      remove: calls.map((call) => call.key),
+      remove: calls.flatMap((call) => [call.key, ...blobKeys(call.value)]),
       put: [],
     });
     await live.inbox.accept(row.envelope, { along, again: true });
@@ -53,7 +54,10 @@ export function deadView(live: Live): AgentView["deadLetters"] {
       const calls = await live.storage.list({ prefix: `call/${id}/` });
       await live.storage.commit({
         ...batch,
-        remove: [...batch.remove, ...calls.map((c) => c.key)],
+        remove: [
+          ...batch.remove,
+          ...calls.flatMap((call) => [call.key, ...blobKeys(call.value)]),
+        ],
       });
       live.dead.gone(row);
       live.trace.add({ type: "lifecycle", envelope_id: id, state: "discarded" });

@@ -7,6 +7,7 @@ import type { SendRow } from "./record.ts";
 import type { ControlWord } from "./view.ts";
 import type { OpenTxn } from "./txn.ts";
 import type { CallRecord } from "./recorded.ts";
+import type { Calls } from "./calls.ts";
 import type { SpanContext, TraceMark } from "./tracer.ts";
 
 /** What a try runs on; the same over all tries but for `attempt`. */
@@ -35,6 +36,8 @@ export interface Effects {
   readonly alarms: number[];
   readonly logs: { readonly level: string; readonly text: string }[];
   readonly calls: CallRecord[];
+  /** What was done outside; it stands whatever becomes of the try. */
+  readonly outside: Calls;
   readonly after: ControlWord[];
   /** The next mark's number, and what it was when the try began. */
   marks: number;

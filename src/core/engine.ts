@@ -181,6 +181,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           tracer,
           files: (live) => agentFiles(live, viewDeps),
           directories: options.directories,
+          jobs: (mount) => services[mount]?.jobs,
         });
       coming = settled(id).then(fromRows).then((live) => {
         lives.set(id, live);
@@ -296,7 +297,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   /** There is something that nobody would find again. */
   function busy(live: Live): boolean {
-    return working(live) || live.sends.pending > 0;
+    return working(live) || live.sends.pending > 0 || live.jobs.running > 0;
   }
   function inUse(live: Live): boolean {
     return live.uses + live.changes.listeners + live.trace.listeners + live.outbox.listeners +
@@ -337,6 +338,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const { changes, trace, outbox, trajectory, finished, replied } = live;
     for (const told of [changes, trace, outbox, trajectory, finished, replied]) told.end();
     live.directories.close().catch(onError);
+    live.jobs.stop().catch(onError);
   }
   /** What a commit that failed has left behind is not known: the agent leaves memory, and is opened again from its rows after a rest. */
   function doubt(live: Live): void {
@@ -478,7 +480,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
   async function takeUp(): Promise<void> {
     await finishOpen(lifecycle);
-    for (const prefix of ["draft/", "send/", "inbox/"]) {
+    for (const prefix of ["draft/", "send/", "inbox/", "open/"]) {
       let after: { owner: string; key: string } | undefined;
       while (true) {
         const found = await backend.find({
@@ -487,6 +489,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           ...(after === undefined ? {} : { after }),
         });
         for (const { owner } of found) {
+          if (owner.startsWith("@")) continue;
           if (prefix === "draft/") await sweepDrafts(backend.storage(owner));
           else await open(owner as AgentId).catch(onError);
         }
@@ -640,6 +643,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       for (const live of [...lives.values()]) {
         await live.instance?.stop().catch(() => {});
         live.sends.stop();
+        await live.jobs.stop();
         await live.trace.flush();
         leaveMemory(live);
         await live.directories.close();

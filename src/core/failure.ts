@@ -12,6 +12,7 @@ import { encodeJson, encodeText } from "./code.ts";
 import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
 import { isoTime } from "./id.ts";
 import { newTickId } from "./frame.ts";
+import { blobKeys } from "./blob.ts";
 import { key } from "./keys.ts";
 import { MAX_FAILED } from "./dead.ts";
 import { trajectoryRecord } from "./trajectory.ts";
@@ -147,6 +148,7 @@ export async function giveUp(
   if (full) entry.tries = again;
   else {
     live.inbox.leave(entry);
+    live.ledger.endTick(envelope.id);
     live.meter.envelope("given_up");
   }
   if (last) live.trajectory.announce(last.record);
@@ -188,7 +190,11 @@ function failedPhase(
 
 /** An envelope past its `expires_at` is not ticked. */
 export async function expire(live: Live, entry: Waiting): Promise<void> {
-  const remove = await live.inbox.rowsOf(entry);
+  const calls = await live.storage.list({ prefix: key.calls(entry.id) });
+  const remove = [
+    ...await live.inbox.rowsOf(entry),
+    ...calls.flatMap((row) => [row.key, ...blobKeys(row.value)]),
+  ];
   const turn: Turn = { ...live.turn, inbox: Math.max(live.turn.inbox, entry.n + 1) };
   await commitTurn(live, turn, { check: [], remove, put: [] });
   live.inbox.leave(entry);

@@ -11,6 +11,7 @@ import type { Live } from "./live.ts";
 import type { TickPort } from "./host.ts";
 import { nextCron } from "./cron.ts";
 import { beginTxn } from "./txn.ts";
+import { openCalls } from "./calls.ts";
 import { decodeJson, encodeJson, shortDigest } from "./code.ts";
 import { key, nameOfKey } from "./keys.ts";
 import { recorded } from "./recorded.ts";
@@ -41,6 +42,13 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
     alarms: [],
     logs: [],
     calls: [],
+    outside: openCalls({
+      storage: live.storage,
+      backend: live.backend,
+      envelope: frame.envelopeId,
+      codeDigest: () => live.record.code_digest,
+      newBlobId: live.newBlobId,
+    }),
     after: [],
     marks: live.turn.marks,
     firstMark: live.turn.marks,
@@ -119,7 +127,9 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
   const port: TickPort = {
     files,
     signal: abort.signal,
-    remainingMicroUsd: 0,
+    get remainingMicroUsd() {
+      return live.ledger.remaining(frame.envelopeId);
+    },
     async seen(id) {
       alive("seen", id);
       return await txn.get(key.mark(markId(id))) !== undefined;

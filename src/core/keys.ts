@@ -106,6 +106,28 @@ export const key = {
   draft: (id: string) => `draft/${id}`,
   /** One record a try. */
   trajectory: (n: number) => `trajectory/${padN(n)}`,
+  /** A reservation, by the UTC day in which it was made. */
+  budget: (dayMs: number, n: number) => `${key.budgetDay(dayMs)}${padN(n)}`,
+  budgetDay: (dayMs: number) => `budget/${padMs(dayMs)}/`,
+  /** There as long as what `at` names has not ended, so that a start finds it. */
+  open: (at: string) => `open/${at}`,
+  /** What was done outside in the tick of an envelope: by file, request and how many same ones came before. */
+  call: (envelope: string, path: string, digest: string, nth: number) =>
+    `${key.calls(envelope)}${keyName(path)}/${digest}/${padN(nth)}`,
+  calls: (envelope: string) => `call/${envelope}/`,
+  /** An idempotency key's entry. */
+  journal: (id: string) => `journal/${id}`,
+  /** When a journal's entry may go. */
+  journalEnd: (ms: number, id: string) => `journalend/${padMs(ms)}/${id}`,
+  /** A job of a mount. */
+  job: (mount: string, id: string) => `${key.jobs(mount)}${id}`,
+  jobs: (mount: string) => `job/${keyName(mount)}/`,
+  /** `input` and `result` of a job, of any size. */
+  jobValue: (id: string, name: "input" | "result") => `jobvalue/${id}/${name}`,
+  /** An event of a job's stream. */
+  jobEvents: (id: string) => `jobevent/${id}/`,
+  /** A finished job, by the time of its end. */
+  jobEnd: (ms: number, mount: string, id: string) => `jobend/${padMs(ms)}/${keyName(mount)}/${id}`,
   /** A batch of trace events, by the first one's seq. */
   trace: (firstSeq: number) => `trace/${padN(firstSeq)}`,
 } as const;

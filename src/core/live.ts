@@ -14,6 +14,7 @@ import { DEFAULT_OVERFLOW } from "./view.ts";
 import type { Effects } from "./effects.ts";
 import { type Code, codeOf, FileError } from "../fs/error.ts";
 import { type Announcer, announcer } from "./announce.ts";
+import { type ApprovalBook, openApprovals } from "./approvals.ts";
 import { decodeJson, decodeText } from "./code.ts";
 import { type Directories, openDirectories } from "./directories.ts";
 import { directoriesOf } from "./mounts.ts";
@@ -24,6 +25,11 @@ import type { Meter } from "./meter.ts";
 import { readLarge } from "./blob.ts";
 import { type Numbered, numbered } from "./numbered.ts";
 import { openSends, type Sends } from "./sends.ts";
+import type { JobKind } from "./outside.ts";
+import type { Doing } from "./spend.ts";
+import { type JobBook, openJobs } from "./jobs.ts";
+import { type Journal, openJournal } from "./journal.ts";
+import { type Ledger, openLedger } from "./ledger.ts";
 import { openTrace, type Trace } from "./trace.ts";
 import type { Tracer } from "./tracer.ts";
 import { uuidv7 } from "./id.ts";
@@ -57,6 +63,12 @@ export interface Live {
   readonly trajectory: Numbered;
   readonly trace: Trace;
   readonly sends: Sends;
+  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly approvals: ApprovalBook;
+  readonly jobs: JobBook;
+  /** What is being done outside now, by its journal's id or its record's key. */
+  readonly doing: Map<string, Doing>;
   readonly changes: Announcer<RowChange>;
   readonly directories: Directories;
   /** Called when a mount or an access changes. */
@@ -110,6 +122,8 @@ export interface LiveOptions {
   readonly tracer: Tracer | undefined;
   readonly files: (live: Live) => FileService;
   readonly directories: DirectoryProvider | undefined;
+  /** How jobs of a mount run. */
+  readonly jobs: (mount: string) => JobKind | undefined;
 }
 
 /** Opens an agent from its rows. @throws FileError `not_found` */
@@ -171,6 +185,15 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     along: (event) =>
       event.type === "reply" ? [key.reply(String(event.envelope_id), event.seq)] : [],
   });
+  const waiting = new Set([...inbox.queue.all()].map((entry) => entry.id as string));
+  const ledger = await openLedger({
+    storage,
+    now: () => backend.now(),
+    budgets: () => live?.record.budgets ?? record.budgets ?? {},
+    waits: (envelope) => waiting.has(envelope),
+    onEvent: (event) => trace.add({ type: "budget", ...event }),
+    onError: options.onError,
+  });
   const live: Live = {
     id,
     storage,
@@ -189,6 +212,18 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     trajectory: numbered({ storage, prefix: "trajectory/", next: turn.trajectory }),
     trace,
     sends: undefined as unknown as Sends,
+    ledger,
+    journal: openJournal({ storage, now: () => backend.now(), newBlobId }),
+    approvals: openApprovals({
+      storage,
+      now: () => backend.now(),
+      newId: newBlobId,
+      trace,
+      inbox,
+      changes,
+    }),
+    jobs: undefined as unknown as JobBook,
+    doing: new Map(),
     changes,
     directories: openDirectories(options.directories, options.onError),
     tableListeners: new Set(),
@@ -227,7 +262,30 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     onSettled: () => options.onSettled(live),
     onError: options.onError,
   });
-  return Object.assign(live, { sends });
+  const jobs = openJobs(live, options.jobs, {
+    onEnd: () => options.onSettled(live),
+    onError: options.onError,
+  });
+  Object.assign(live, { sends, jobs });
+  await endLeftOpen(live);
+  await jobs.recover();
+  return live;
+}
+
+/** Reservations of what no job stands behind: an effect that was waited for when the program ended. */
+async function endLeftOpen(live: Live): Promise<void> {
+  if (live.ledger.open.size === 0) return;
+  const jobs = new Set<string | undefined>();
+  for (const { key: marker } of await live.storage.list({ prefix: key.open("job/") })) {
+    const bytes = await live.storage.get(marker.slice(key.open("").length));
+    if (bytes) jobs.add(decodeJson<{ held?: string }>(bytes).held);
+  }
+  for (const held of [...live.ledger.open.values()]) {
+    if (jobs.has(held.id)) continue;
+    const { batch, done } = live.ledger.giveUp(held);
+    await live.storage.commit(batch);
+    done();
+  }
 }
 
 /** Resolves when the export that runs has ended; undefined while there is none. */

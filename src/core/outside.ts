@@ -52,7 +52,7 @@ export interface Performed {
  */
 export interface Outside {
   /** Begins a job: reservation, record, journal and job stand in one commit, and the job runs after it. Answers what `answer` said. */
-  submit(kind: string, order: Order, terms: () => Promise<JobTerms>): Promise<Json>;
+  submit(order: Order, terms: () => Promise<JobTerms>): Promise<Json>;
   /** An effect that is waited for: what is reserved stands before it begins, its answer and its cost before the caller sees them. */
   perform(
     order: Order,
@@ -97,6 +97,10 @@ export interface JobRun {
   asking(): Promise<void>;
   /** Adds an event to the job's stream; its `seq` is given. Durable soon after, and before the job's end. The first one makes it `streaming`. */
   emit(event: { readonly [field: string]: Json }): Promise<void>;
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Resolves after so many milliseconds; rejects with the signal's reason when it aborts. */
+  sleep(ms: number): Promise<void>;
 }
 
 export interface JobEnd {

@@ -6,6 +6,9 @@ import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Envelope, EnvelopeInput, Json, Source } from "./envelope.ts";
 import type { Failure, LifecycleState, Limits, TickResult } from "./agent.ts";
 import type { SigningService } from "./provider.ts";
+import type { Approvals } from "./approval.ts";
+import type { BudgetView } from "./budget.ts";
+import type { JobKind, Jobs, Outside } from "./outside.ts";
 
 /** `agent`: its own code. `operator`: who holds the token. `local`: a caller on this machine without one. `public`: anyone (nothing is mounted for it). */
 export type Viewer = "agent" | "operator" | "local" | "public";
@@ -122,6 +125,8 @@ export type Access =
   | "read_only"
   | "read_write"
   | "sign_only"
+  | "approve"
+  | "budgeted"
   | "disabled";
 
 export interface MountRow {
@@ -189,14 +194,32 @@ export interface AgentView {
   mounts(): Promise<readonly MountRow[]>;
   /** Changes the access of mounts, adds or removes them; recorded in the trajectory. */
   setMounts(rows: readonly MountRow[]): Promise<void>;
+  /** What a service buys or does in the world outside goes through here. */
+  readonly outside: Outside;
+  /** Jobs of one mount. */
+  jobs(mount: string): Jobs;
+  readonly budget: BudgetView;
+  readonly approvals: Approvals;
+  /** A small JSON value that a service keeps of this agent, such as its policy: `undefined` if none was set. Operators set it; it is kept with the agent's record and told in the trajectory. */
+  setting(name: string): Json | undefined;
+  setSetting(name: string, value: Json | null): Promise<void>;
 }
 
 /** Makes the service of one mount for one viewer. */
 export type ServiceFactory = (view: AgentView) => FileService;
 
-/** The mount table that the services room declares: path → how it is made, and the access an agent gets where its creator says nothing. */
-export type ServiceTable = Readonly<
-  Record<string, { readonly service: ServiceFactory; readonly access: Access }>
->;
+/** One mount that the services room declares. */
+export interface ServiceMount {
+  readonly service: ServiceFactory;
+  /** What an agent gets where its creator says nothing. */
+  readonly access: Access;
+  /** Every access that it can have; all plain ones if absent. */
+  readonly accesses?: readonly Access[];
+  /** How the jobs that it submits run. */
+  readonly jobs?: JobKind;
+}
+
+/** Path → mount. */
+export type ServiceTable = Readonly<Record<string, ServiceMount>>;
 
 export type { FileService, Mount };

@@ -19,7 +19,9 @@ import type {
 } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows, grants } from "./access.ts";
-import { setMounts } from "./configure.ts";
+import { setBudget, setMounts, setSetting } from "./configure.ts";
+
+import { outsideOf } from "./spend.ts";
 import { readLarge } from "./blob.ts";
 import { deadView } from "./dead_view.ts";
 import { encodeJson } from "./code.ts";
@@ -241,6 +243,20 @@ function makeView(
       return mountRows(deps.services, live.record, isWhole);
     },
     setMounts: (table) => setMounts(live, deps.services, table, nameOf(source), isOperator),
+    outside: outsideOf(live, isAgent ? tick : undefined),
+    jobs: (mount) => live.jobs.view(mount),
+    budget: {
+      usage: (mount) => live.ledger.usage(mount),
+      policies: () => live.record.budgets ?? {},
+      setPolicy: (mount, policy) => setBudget(live, deps.services, mount, policy, nameOf(source)),
+      ledger: (page) => live.ledger.list(page),
+    },
+    approvals: {
+      ...live.approvals,
+      decide: (id, answer) => live.approvals.decide(id, answer, nameOf(source)),
+    },
+    setting: (name) => live.record.settings?.[name],
+    setSetting: (name, value) => setSetting(live, name, value, nameOf(source)),
   };
 }
 

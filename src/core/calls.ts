@@ -1,0 +1,134 @@
+/** What a tick has done outside, recorded before the handler sees the answer, so that another try of it gets the same answers and does nothing twice. */
+import { FileError } from "../fs/error.ts";
+import type { Backend } from "./backend.ts";
+import type { AgentStorage, Batch } from "./storage.ts";
+import { blobKeys, largeRows, readLarge } from "./blob.ts";
+import { decodeJson, encodeJson } from "./code.ts";
+import { key } from "./keys.ts";
+import { type Ending, isDone } from "./ending.ts";
+
+/** Row `call/<envelope>/<path>/<request>/<nth>`. Without an ending it is running, or nobody knows what became of it. */
+export interface CallRow {
+  readonly code_digest: string;
+  readonly ending?: Ending;
+}
+
+export interface Claim {
+  /** Where the record stands, or will. */
+  readonly at: string;
+  readonly row: CallRow | undefined;
+}
+
+export interface Calls {
+  /** The record of this request; `nth` identical ones are told apart by their order. */
+  claim(path: string, digest: string): Promise<Claim>;
+  /** Rejects with `nondeterministic` when an earlier try with the same code did something that this one has not asked for yet. */
+  mustBeForeseen(path: string): Promise<void>;
+  /** What puts a record; remembered for `rows` once it is committed. */
+  record(at: string, ending: Ending | undefined): Batch;
+  recorded(batch: Batch): void;
+  /** What takes it back: nothing was done. */
+  forget(at: string): Batch;
+  /** Whether something of this envelope was recorded, now or before. */
+  readonly any: boolean;
+  /** All its rows; they go with the commit of the tick. */
+  rows(): string[];
+}
+
+export interface CallsOptions {
+  readonly storage: AgentStorage;
+  readonly backend: Pick<Backend, "timer">;
+  readonly envelope: string;
+  readonly codeDigest: () => string;
+  readonly newBlobId: () => string;
+}
+
+/**
+ * How long a new request waits for others of the same try to claim their records: they may be on their way at the same
+ * time, in another order than before.
+ */
+const GRACE_MS = 200;
+
+export function openCalls(options: CallsOptions): Calls {
+  const { storage, envelope } = options;
+  const counts = new Map<string, number>();
+  const unclaimed = new Map<string, CallRow>();
+  const keys = new Set<string>();
+  let earlier: Promise<Map<string, CallRow>> | undefined;
+
+  async function load(): Promise<Map<string, CallRow>> {
+    const found = new Map<string, CallRow>();
+    for (const row of await storage.list({ prefix: key.calls(envelope) })) {
+      const bytes = await readLarge(storage, row.key);
+      if (!bytes) continue;
+      keys.add(row.key);
+      for (const chunk of blobKeys(row.value)) keys.add(chunk);
+      const call = decodeJson<CallRow>(bytes);
+      found.set(row.key, call);
+      unclaimed.set(row.key, call);
+    }
+    return found;
+  }
+  return {
+    async claim(path, digest) {
+      const same = `${path} ${digest}`;
+      const nth = counts.get(same) ?? 0;
+      counts.set(same, nth + 1);
+      const at = key.call(envelope, path, digest, nth);
+      const row = (await (earlier ??= load())).get(at);
+      unclaimed.delete(at);
+      return { at, row };
+    },
+    async mustBeForeseen(path) {
+      const isOpen = () =>
+        [...unclaimed.values()].some(({ code_digest }) => code_digest === options.codeDigest());
+      if (!isOpen()) return;
+      await new Promise<void>((resolve) => options.backend.timer(GRACE_MS, resolve));
+      if (!isOpen()) return;
+      throw new FileError("nondeterministic", "call", path, {
+        detail:
+          "an earlier try of this envelope did something else outside, and this one does not repeat it; " +
+          "an operator may replay the envelope fresh",
+      });
+    },
+    record(at, ending) {
+      const row: CallRow = {
+        code_digest: options.codeDigest(),
+        ...(ending ? { ending } : {}),
+      };
+      const put = largeRows(at, encodeJson(row), options.newBlobId);
+      return { check: [], remove: [], put };
+    },
+    recorded(batch) {
+      for (const row of batch.put) keys.add(row.key);
+    },
+    forget(at) {
+      keys.delete(at);
+      return { check: [], remove: [at], put: [] };
+    },
+    get any() {
+      return keys.size > 0;
+    },
+    rows: () => [...keys],
+  };
+}
+
+/** The recorded answer. @throws FileError the recorded refusal; `interrupted` where nobody knows how it ended */
+export function answerOf(row: { readonly ending?: Ending }, path: string) {
+  if (!row.ending) throw unknownOutcome(path);
+  if (isDone(row.ending)) return row.ending.answer;
+  const { code, detail, extra } = row.ending.error;
+  throw new FileError(code, "call", path, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(extra === undefined ? {} : { extra }),
+  });
+}
+
+export function unknownOutcome(path: string): FileError {
+  return new FileError("interrupted", "call", path, {
+    detail:
+      "this was begun before, and nobody knows how it ended; it is not done again by itself: " +
+      "see what has become of it, then use another idempotency_key, or let an operator replay the envelope fresh",
+    extra: { outcome: "unknown" },
+  });
+}

@@ -1,0 +1,495 @@
+/** Jobs of an agent: work outside that goes on between ticks. Each is rows, so that a restart shows those that ended as they were, and ends those that it cut off. */
+import { FileError } from "../fs/error.ts";
+import type { StreamEvent } from "../fs/file.ts";
+import type { Failure } from "./agent.ts";
+import type { Envelope, Json } from "./envelope.ts";
+import type { Batch, Row } from "./storage.ts";
+import type { EnvelopeId, Timestamp } from "./id.ts";
+import type { Job, JobEnd, JobKind, JobRun, Jobs, JobStatus, JobTerms } from "./outside.ts";
+import type { Live } from "./live.ts";
+import type { Stream } from "./view.ts";
+import { announcer } from "./announce.ts";
+import { blobKeys, largeRows, readLarge } from "./blob.ts";
+import { decodeJson, encodeJson, encodeText } from "./code.ts";
+import { exportOf } from "./live.ts";
+import { failureOf } from "./result.ts";
+import { isoTime, uuidv7 } from "./id.ts";
+import { joinBatches } from "./txn.ts";
+import { key, nameOfKey } from "./keys.ts";
+import { type Numbered, numbered } from "./numbered.ts";
+import { wasNotAsked } from "./ending.ts";
+
+/** How long a finished job is kept; older ones go a few at each job's end. */
+export const JOB_TTL_MS = 7 * 86_400_000;
+const SWEEP_BATCH = 4;
+/** Rows of one job that go in one commit. */
+const SWEEP_ROWS = 512;
+const PAGE = 500;
+
+/** Row `job/<mount>/<id>`. Times are milliseconds. */
+interface JobRow {
+  readonly id: string;
+  readonly mount: string;
+  readonly status: JobStatus;
+  readonly created: number;
+  readonly started?: number;
+  readonly ended?: number;
+  readonly envelope?: string;
+  /** The reservation that pays. */
+  readonly held?: string;
+  readonly reserved: number;
+  readonly cost?: number;
+  readonly data: Json;
+  readonly notify: boolean;
+  readonly timeout: number;
+  readonly error?: Failure;
+}
+
+interface Running {
+  row: JobRow;
+  readonly abort: AbortController;
+  readonly stream: Numbered;
+  asked: boolean;
+  done: Promise<void>;
+}
+
+export interface NewJob {
+  readonly mount: string;
+  readonly terms: JobTerms;
+  /** The reservation that pays, and how much it is. */
+  readonly held: string | undefined;
+  readonly envelope: string | undefined;
+}
+
+export interface JobBook {
+  /** A job's id and rows; after their commit the caller starts it. */
+  make(order: NewJob): { readonly id: string; readonly batch: Batch; start(): void };
+  view(mount: string): Jobs;
+  /** Takes up what an earlier life of this agent left. */
+  recover(): Promise<void>;
+  readonly running: number;
+  /** Cuts them off; the next start ends them. Resolves when none runs. */
+  stop(): Promise<void>;
+}
+
+/** Why a job's signal is aborted when it is cancelled, or cut off. */
+const CANCELLED = "the job was cancelled";
+const CUT_OFF = "the runtime stops";
+
+export function openJobs(
+  live: Live,
+  kinds: (mount: string) => JobKind | undefined,
+  hooks: { readonly onEnd: () => void; readonly onError: (error: unknown) => void },
+): JobBook {
+  const { backend, storage } = live;
+  const running = new Map<string, Running>();
+  const changed = announcer<Job>();
+  let stopped = false;
+
+  function shown(row: JobRow): Job {
+    return {
+      job_id: row.id,
+      status: row.status,
+      created_at: isoTime(row.created),
+      started_at: row.started === undefined ? null : isoTime(row.started),
+      ended_at: row.ended === undefined ? null : isoTime(row.ended),
+      envelope_id: row.envelope ?? null,
+      reserved_micro_usd: row.reserved,
+      cost_micro_usd: row.cost ?? null,
+      data: row.data,
+      error: row.error ?? null,
+    };
+  }
+  async function commit(batch: Batch): Promise<void> {
+    await exportOf(live);
+    await storage.commit(batch);
+  }
+
+  function start(row: JobRow): void {
+    if (stopped || live.closed) return;
+    const job: Running = {
+      row,
+      abort: new AbortController(),
+      stream: numbered({ storage, prefix: key.jobEvents(row.id), next: 1 }),
+      asked: false,
+      done: Promise.resolve(),
+    };
+    running.set(row.id, job);
+    live.uses++;
+    job.done = runToEnd(job).catch(hooks.onError).finally(() => {
+      running.delete(row.id);
+      job.stream.end();
+      live.uses--;
+      hooks.onEnd();
+    });
+  }
+
+  async function runToEnd(job: Running): Promise<void> {
+    const { abort, row } = job;
+    const { signal } = abort;
+    const stopTimer = row.timeout > 0
+      ? backend.timer(row.timeout, () => abort.abort(outOfTime(row)))
+      : () => {};
+    const events = eventsOf(job);
+    let end: JobEnd | undefined;
+    let thrown: unknown;
+    try {
+      const kind = kinds(row.mount);
+      if (!kind) {
+        throw new FileError("not_supported", "run", row.mount, { detail: "no jobs are run here" });
+      }
+      end = await kind.run(runOf(job, events));
+      thrown = end.error;
+    } catch (error) {
+      thrown = error ?? new FileError("internal", "run", row.mount);
+    } finally {
+      stopTimer();
+    }
+    if (signal.reason === CUT_OFF) return;
+    try {
+      await events.flush();
+    } catch (error) {
+      thrown ??= error;
+    }
+    if (thrown !== undefined && signal.aborted && signal.reason !== CANCELLED) {
+      thrown = signal.reason;
+    }
+    const isCancelled = thrown !== undefined && signal.reason === CANCELLED;
+    const status = thrown === undefined ? "complete" : isCancelled ? "cancelled" : "failed";
+    const isFree = !end && (!job.asked || wasNotAsked(thrown));
+    await finish(job.row, {
+      status,
+      cost: end ? end.costMicroUsd : isFree ? 0 : undefined,
+      isFree,
+      ...(end && "result" in end ? { result: end.result } : {}),
+      ...(thrown === undefined ? {} : { error: isCancelled ? cancelled() : failureFor(thrown) }),
+    });
+  }
+
+  /** Everything that says that it has ended, in one commit: the row, what it came to, what it cost, and the envelope. */
+  async function finish(
+    row: JobRow,
+    { status, cost, isFree, isUnknown = false, result, error }: {
+      readonly status: JobStatus;
+      readonly cost: number | undefined;
+      readonly isFree: boolean;
+      /** Nobody knows what it has cost, and nobody will. */
+      readonly isUnknown?: boolean;
+      readonly result?: Json | undefined;
+      readonly error?: Failure;
+    },
+  ): Promise<void> {
+    const held = row.held === undefined ? undefined : live.ledger.open.get(row.held);
+    const money = held &&
+      (isUnknown
+        ? live.ledger.giveUp(held)
+        : isFree
+        ? live.ledger.release(held)
+        : live.ledger.settle(held, cost));
+    const now = backend.now();
+    const ended: JobRow = {
+      ...row,
+      status,
+      ended: now,
+      cost: Math.min(cost ?? row.reserved, row.reserved),
+      ...(error ? { error } : {}),
+    };
+    const at = key.job(row.mount, row.id);
+    const input = key.jobValue(row.id, "input");
+    const along = joinBatches(money?.batch ?? { check: [], remove: [], put: [] }, {
+      check: [],
+      remove: [key.open(at), input, ...blobKeys(await storage.get(input))],
+      put: [
+        { key: at, value: encodeJson(ended) },
+        { key: key.jobEnd(now, row.mount, row.id), value: encodeText("{}") },
+        ...(result === undefined
+          ? []
+          : largeRows(key.jobValue(row.id, "result"), encodeJson(result), live.newBlobId)),
+      ],
+    });
+    if (row.notify) await live.inbox.accept(doneEnvelope(ended, now), { along, always: true });
+    else await commit(along);
+    money?.done();
+    changed.tell(shown(ended));
+    live.trace.add({
+      type: "usage",
+      ...(row.envelope === undefined ? {} : { envelope_id: row.envelope }),
+      job_id: row.id,
+      mount: row.mount,
+      status,
+      cost_micro_usd: ended.cost,
+      ...(error ? { error } : {}),
+    });
+    sweep(now).catch(hooks.onError);
+  }
+
+  function runOf(job: Running, events: ReturnType<typeof eventsOf>): JobRun {
+    const { abort: { signal }, row } = job;
+    return {
+      agent: live.id,
+      now: () => backend.now(),
+      get job() {
+        return shown(job.row);
+      },
+      signal,
+      files: live.agentFiles,
+      async input() {
+        const bytes = await readLarge(storage, key.jobValue(row.id, "input"));
+        return bytes ? decodeJson<Json>(bytes) : null;
+      },
+      async asking() {
+        signal.throwIfAborted();
+        if (job.asked) return;
+        await change(job, { status: "running", started: backend.now() }, []);
+        job.asked = true;
+      },
+      async emit(event) {
+        signal.throwIfAborted();
+        await events.add(event);
+      },
+      sleep: (ms) =>
+        new Promise((resolve, reject) => {
+          signal.throwIfAborted();
+          const cancel = backend.timer(ms, () => {
+            signal.removeEventListener("abort", left);
+            resolve();
+          });
+          const left = () => {
+            cancel();
+            reject(signal.reason);
+          };
+          signal.addEventListener("abort", left, { once: true });
+        }),
+    };
+  }
+  async function change(job: Running, change: Partial<JobRow>, put: readonly Row[]): Promise<void> {
+    const next = { ...job.row, ...change };
+    const at = key.job(next.mount, next.id);
+    await commit({ check: [], remove: [], put: [{ key: at, value: encodeJson(next) }, ...put] });
+    job.row = next;
+    changed.tell(shown(next));
+  }
+  /** What comes while a commit runs shares the next one. */
+  function eventsOf(job: Running) {
+    let waiting: StreamEvent[] = [];
+    let work: Promise<void> | undefined;
+    async function write(): Promise<void> {
+      while (waiting.length > 0) {
+        const events = waiting;
+        waiting = [];
+        const rows = events.map(job.stream.row);
+        if (job.row.status === "streaming") await commit({ check: [], remove: [], put: rows });
+        else await change(job, { status: "streaming" }, rows);
+        for (const event of events) job.stream.announce(event);
+      }
+    }
+    const flush = () => (work ??= write().finally(() => work = undefined));
+    return {
+      /** Resolves at once while there is room, so that a model is not held up by the disk. */
+      async add(event: { readonly [field: string]: Json }): Promise<void> {
+        waiting.push(job.stream.add({ type: "chunk", ...event }));
+        const written = flush();
+        if (waiting.length > PAGE) await written;
+        else written.catch((error) => job.abort.abort(error));
+      },
+      async flush() {
+        while (work || waiting.length > 0) await flush();
+      },
+    };
+  }
+  async function sweep(now: number): Promise<void> {
+    const before = key.jobEnd(now - JOB_TTL_MS, "", "");
+    const rows = await storage.list({ prefix: "jobend/", limit: SWEEP_BATCH });
+    for (const { key: at } of rows) {
+      if (at >= before) return;
+      const [, , mount, id] = at.split("/") as [string, string, string, string];
+      const result = key.jobValue(id, "result");
+      const events = await storage.list({ prefix: key.jobEvents(id), limit: SWEEP_ROWS });
+      const isLast = events.length < SWEEP_ROWS;
+      const rest = isLast
+        ? [at, key.job(nameOfKey(mount), id), result, ...blobKeys(await storage.get(result))]
+        : [];
+      const remove = [...events.map((event) => event.key), ...rest];
+      await commit({ check: [], remove, put: [] });
+    }
+  }
+
+  async function rowOf(mount: string, id: string): Promise<JobRow | undefined> {
+    const bytes = await storage.get(key.job(mount, id));
+    return bytes && decodeJson<JobRow>(bytes);
+  }
+  function streamOf(id: string): Stream {
+    const now = () => running.get(id)?.stream;
+    const kept = numbered({ storage, prefix: key.jobEvents(id), next: Number.MAX_SAFE_INTEGER });
+    const read: Stream["read"] = async ({ after = 0, limit = Infinity }) => {
+      const rows = await storage.list({
+        prefix: key.jobEvents(id),
+        ...(limit === Infinity ? {} : { limit }),
+        after: kept.row({ seq: Math.max(0, after), type: "" }).key,
+      });
+      return rows.map((row) => decodeJson<StreamEvent>(row.value));
+    };
+    return {
+      read,
+      async tail(count) {
+        const all = await read({});
+        return count <= 0 ? [] : all.slice(-count);
+      },
+      async *watch({ after = 0, signal }) {
+        let last = after;
+        const stream = now();
+        // One that runs tells all from `after` on, and ends with its job.
+        if (stream) {
+          for await (const event of stream.watch({ after: last, signal })) {
+            last = event.seq;
+            yield event;
+          }
+        }
+        while (!signal.aborted) {
+          const events = await read({ after: last, limit: PAGE });
+          if (events.length === 0) return;
+          for (const event of events) {
+            last = event.seq;
+            yield event;
+          }
+        }
+      },
+    };
+  }
+
+  return {
+    get running() {
+      return running.size;
+    },
+    make({ mount, terms, held, envelope }) {
+      const now = backend.now();
+      const id = uuidv7(now, backend.random(10));
+      const row: JobRow = {
+        id,
+        mount,
+        status: "pending",
+        created: now,
+        ...(envelope === undefined ? {} : { envelope }),
+        ...(held === undefined ? {} : { held }),
+        reserved: terms.maxCostMicroUsd,
+        data: terms.data,
+        notify: terms.notify,
+        timeout: terms.timeoutMs,
+      };
+      const at = key.job(mount, id);
+      return {
+        id,
+        batch: {
+          check: [],
+          remove: [],
+          put: [
+            { key: at, value: encodeJson(row) },
+            { key: key.open(at), value: encodeText("{}") },
+            ...(terms.input === undefined
+              ? []
+              : largeRows(key.jobValue(id, "input"), encodeJson(terms.input), live.newBlobId)),
+          ],
+        },
+        start: () => {
+          changed.tell(shown(row));
+          start(row);
+        },
+      };
+    },
+    view: (mount) => ({
+      async list({ after, limit }) {
+        const rows = await storage.list({
+          prefix: key.jobs(mount),
+          limit,
+          ...(after === undefined ? {} : { after: key.job(mount, after) }),
+        });
+        return rows.map((row) => shown(decodeJson<JobRow>(row.value)));
+      },
+      async get(id) {
+        const row = await rowOf(mount, id);
+        return row && shown(row);
+      },
+      async result(id) {
+        if (!await rowOf(mount, id)) return undefined;
+        const bytes = await readLarge(storage, key.jobValue(id, "result"));
+        return bytes && decodeJson<Json>(bytes);
+      },
+      stream: streamOf,
+      async *watch(id, signal) {
+        for await (const job of changed.listen(signal)) if (job.job_id === id) yield job;
+      },
+      async cancel(id) {
+        const job = running.get(id);
+        if (!job || job.row.mount !== mount) return;
+        job.abort.abort(CANCELLED);
+        await job.done;
+      },
+    }),
+    async recover() {
+      const markers = await storage.list({ prefix: key.open("job/") });
+      for (const marker of markers) {
+        const bytes = await storage.get(marker.key.slice(key.open("").length));
+        if (!bytes) continue;
+        const row = decodeJson<JobRow>(bytes);
+        if (running.has(row.id)) continue;
+        if (row.status === "pending") {
+          start(row);
+          continue;
+        }
+        await finish(row, {
+          status: "failed",
+          cost: undefined,
+          isFree: false,
+          isUnknown: true,
+          error: {
+            code: "interrupted",
+            message: "the runtime stopped while it ran; it is not known what has become of it",
+          },
+        });
+      }
+    },
+    async stop() {
+      stopped = true;
+      for (const { abort } of running.values()) abort.abort(CUT_OFF);
+      await Promise.all([...running.values()].map(({ done }) => done));
+      changed.end();
+    },
+  };
+}
+
+/** The agent's tick that goes on with what has come of the job. */
+function doneEnvelope(row: JobRow, now: number): Envelope {
+  return {
+    id: `job:${row.id}:done` as EnvelopeId,
+    timestamp: now as Timestamp,
+    source: { kind: "system", reason: "job" },
+    payload: {
+      kind: "json",
+      data: {
+        event: "job_done",
+        job_id: row.id,
+        status: row.status,
+        mount: row.mount,
+        result_path: `${row.mount}/jobs/${row.id}/result`,
+      },
+    },
+    metadata: row.envelope === undefined ? {} : { parent_id: row.envelope as EnvelopeId },
+  };
+}
+
+function cancelled(): Failure {
+  return { code: "interrupted", message: CANCELLED };
+}
+
+/** What is no refusal is a fault of the program, not of the agent. */
+function failureFor(error: unknown): Failure {
+  const failure = failureOf(error);
+  return error instanceof FileError ? failure : { ...failure, code: "internal" };
+}
+
+function outOfTime(row: JobRow): FileError {
+  return new FileError("timeout", "run", `${row.mount}/jobs/${row.id}`, {
+    detail: `it was given ${row.timeout} ms; ask for more by timeout_ms`,
+    extra: { timeout_ms: row.timeout },
+  });
+}

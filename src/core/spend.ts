@@ -1,0 +1,300 @@
+/**
+ * Effects outside, each at most once: looked up in the tick's records and in the journal, paid from the budget, asked of a person where it must be, and
+ * recorded in the commit that begins it. The promise of `outside.ts` is kept here.
+ */
+import { hasCode } from "../fs/error.ts";
+import type { Effects } from "./effects.ts";
+import type { Json } from "./envelope.ts";
+import type { Live } from "./live.ts";
+import type { Batch } from "./storage.ts";
+import type { Tries } from "./record.ts";
+import type { Order, Outside, Performed, Terms } from "./outside.ts";
+import type { Claim } from "./calls.ts";
+import { answerOf } from "./calls.ts";
+import { approvalRequired, questionDigest } from "./approvals.ts";
+import { digest, encodeJson } from "./code.ts";
+import { type Ending, refusalOf, wasNotAsked } from "./ending.ts";
+import { exportOf } from "./live.ts";
+import { joinBatches } from "./txn.ts";
+import { key } from "./keys.ts";
+import type { Held } from "./ledger.ts";
+import { mustBeSame } from "./journal.ts";
+import { WHOLE_AGENT } from "./budget.ts";
+
+const NOTHING: Batch = { check: [], remove: [], put: [] };
+
+/** What is being done now, by its journal id or its record's key: a second one waits for the first. */
+export interface Doing {
+  readonly digest: string;
+  readonly answer: Promise<Json>;
+}
+
+/** An order as it goes through: where it is recorded, and by what it is known. */
+interface Course {
+  readonly order: Order;
+  readonly text: string;
+  readonly digest: string;
+  readonly effects: Effects | undefined;
+  readonly claim: Claim | undefined;
+  readonly journal: { readonly id: string; readonly fresh: Batch } | undefined;
+}
+
+/** What is held for an order until it has begun. */
+interface Hold {
+  readonly held: Held | undefined;
+  readonly batch: Batch;
+  undo(): void;
+}
+
+/** @param inTick the running tick of the agent, for the agent itself; undefined for others */
+export function outsideOf(live: Live, inTick: (() => Effects) | undefined): Outside {
+  return {
+    submit: (order, terms) =>
+      once(live, inTick, order, async (course) => {
+        const wanted = await terms();
+        const hold = await holdFor(live, course, wanted);
+        const { mount } = order;
+        const job = live.jobs.make({
+          mount,
+          terms: wanted,
+          held: hold.held?.id,
+          envelope: course.effects?.frame.envelopeId,
+        });
+        const answer = wanted.answer(job.id);
+        await commitOrUndo(live, course, hold, { answer }, job.batch);
+        job.start();
+        return answer;
+      }),
+    perform: (order, terms, run) =>
+      once(live, inTick, order, async (course) => {
+        const hold = await holdFor(live, course, await terms());
+        await commitOrUndo(live, course, hold, undefined, NOTHING);
+        return await performed(live, course, hold, run);
+      }),
+  };
+}
+
+/** The answer of before, or of the one that does the same now, or of `begin`. */
+async function once(
+  live: Live,
+  inTick: (() => Effects) | undefined,
+  order: Order,
+  begin: (course: Course) => Promise<Json>,
+): Promise<Json> {
+  const text = canonical(order.request);
+  const requestDigest = digest(text);
+  const effects = inTick?.();
+  const claim = await effects?.outside.claim(order.path, requestDigest);
+  if (claim?.row?.ending) return answerOf(claim.row, order.path);
+  const id = order.idempotency &&
+    live.journal.idOf(order.idempotency.scope, order.idempotency.key);
+  const known = id ?? claim?.at;
+  const same = known === undefined ? undefined : live.doing.get(known);
+  if (same) {
+    mustBeSame(same.digest, requestDigest, order.path);
+    const answer = await same.answer;
+    await keep(live, effects, claim, { answer });
+    return answer;
+  }
+  if (claim?.row) return answerOf(claim.row, order.path);
+  const course = { order, text, digest: requestDigest, effects, claim };
+  const answer = journaled(live, course, id, begin);
+  if (known !== undefined) {
+    live.doing.set(known, { digest: requestDigest, answer });
+    const over = () => {
+      live.doing.delete(known);
+    };
+    answer.then(over, over);
+  }
+  return await answer;
+}
+
+async function journaled(
+  live: Live,
+  course: Omit<Course, "journal">,
+  id: string | undefined,
+  begin: (course: Course) => Promise<Json>,
+): Promise<Json> {
+  const { order, effects, claim } = course;
+  let journal: Course["journal"];
+  if (id !== undefined) {
+    const found = await live.journal.get(id, course.digest, order.path);
+    if ("answer" in found) {
+      await keep(live, effects, claim, found);
+      return found.answer;
+    }
+    journal = { id, fresh: found.fresh };
+  }
+  if (effects) await effects.outside.mustBeForeseen(order.path);
+  try {
+    return await begin({ ...course, journal });
+  } finally {
+    if (journal) live.journal.cleanup().catch(() => {});
+  }
+}
+
+/** The tick's record of an answer that was not made for it. */
+async function keep(
+  live: Live,
+  effects: Effects | undefined,
+  claim: Claim | undefined,
+  ending: Ending,
+): Promise<void> {
+  if (!effects || !claim) return;
+  const record = effects.outside.record(claim.at, ending);
+  await commit(live, joinBatches(record, firstTry(live, effects)));
+  begun(live, effects, record);
+}
+
+/** Takes the money, and a person's yes where one is needed. @throws FileError `budget_exceeded`, `approval_required` */
+async function holdFor(live: Live, course: Course, terms: Terms): Promise<Hold> {
+  const { order, effects } = course;
+  const amount = terms.maxCostMicroUsd;
+  if (amount === 0) return { held: undefined, batch: NOTHING, undo() {} };
+  const hold = live.ledger.reserve({
+    mount: order.mount,
+    tick: effects?.frame.envelopeId,
+    amount,
+    reason: terms.reason,
+  });
+  if (amount <= thresholdOf(live, order.mount)) return hold;
+  try {
+    return { ...hold, batch: joinBatches(hold.batch, await approved(live, course, terms)) };
+  } catch (error) {
+    hold.undo();
+    throw error;
+  }
+}
+
+function thresholdOf(live: Live, mount: string): number {
+  const budgets = live.record.budgets ?? {};
+  return Math.min(
+    ...[mount, WHOLE_AGENT].map((at) => budgets[at]?.approval_threshold_micro_usd ?? Infinity),
+  );
+}
+
+/** What uses up the yes that a person gave to this very request. */
+async function approved(live: Live, course: Course, terms: Terms): Promise<Batch> {
+  const { order } = course;
+  const asked = questionDigest(order.mount, "call", order.path, course.text);
+  const known = await live.approvals.find(asked);
+  if (known?.state === "approved") return live.approvals.use(known);
+  throw approvalRequired(
+    known ?? await live.approvals.ask({
+      mount: order.mount,
+      path: order.path,
+      op: "call",
+      request: course.text,
+      digest: asked,
+      amountMicroUsd: terms.maxCostMicroUsd,
+      reason: terms.reason,
+      envelopeId: course.effects?.frame.envelopeId ?? null,
+    }),
+  );
+}
+
+/** The commit in which an effect begins: money, record, journal, and what goes along. */
+async function commitOrUndo(
+  live: Live,
+  course: Course,
+  hold: Hold,
+  ending: Ending | undefined,
+  along: Batch,
+): Promise<void> {
+  const { effects, claim, journal, digest: requestDigest } = course;
+  const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
+  const entry = !journal ? NOTHING : joinBatches(
+    journal.fresh,
+    ending
+      ? live.journal.complete(journal.id, requestDigest, ending)
+      : live.journal.begin(journal.id, requestDigest),
+  );
+  const first = effects ? firstTry(live, effects) : NOTHING;
+  try {
+    await commit(live, [hold.batch, record, entry, first, along].reduce(joinBatches));
+  } catch (error) {
+    hold.undo();
+    throw error;
+  }
+  if (effects) begun(live, effects, record);
+}
+
+/** Runs it, and commits how it ended and what it cost before anybody sees it. */
+async function performed(
+  live: Live,
+  course: Course,
+  { held }: Hold,
+  run: () => Promise<Performed>,
+): Promise<Json> {
+  const { effects, claim, journal } = course;
+  const ended = (ending: Ending) => {
+    const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
+    return joinBatches(
+      record,
+      journal ? live.journal.complete(journal.id, course.digest, ending) : NOTHING,
+    );
+  };
+  const undone = () =>
+    joinBatches(
+      effects && claim ? effects.outside.forget(claim.at) : NOTHING,
+      journal ? live.journal.fail(journal.id) : NOTHING,
+    );
+  let outcome: Performed;
+  try {
+    outcome = await run();
+  } catch (error) {
+    const isUnknown = hasCode(error, "interrupted");
+    const money = held &&
+      (wasNotAsked(error)
+        ? live.ledger.release(held)
+        : isUnknown
+        ? live.ledger.giveUp(held)
+        : live.ledger.settle(held, undefined));
+    const refusal = wasNotAsked(error) ? undefined : refusalOf(error);
+    // What nobody knows the end of stays without one: it is never done again by itself.
+    const told = isUnknown ? NOTHING : refusal ? ended(refusal) : undone();
+    await commit(live, joinBatches(money?.batch ?? NOTHING, told));
+    money?.done();
+    throw error;
+  }
+  const money = held && live.ledger.settle(held, outcome.costMicroUsd);
+  await commit(live, joinBatches(money?.batch ?? NOTHING, ended({ answer: outcome.answer })));
+  money?.done();
+  return outcome.answer;
+}
+
+async function commit(live: Live, batch: Batch): Promise<void> {
+  await exportOf(live);
+  await live.storage.commit(batch);
+}
+
+/** The first thing that a try does outside makes the try count, and its time stay, should it not end. */
+function firstTry(live: Live, { frame, outside }: Effects): Batch {
+  const entry = live.inTick;
+  if (!entry || outside.any || entry.id !== frame.envelopeId) return NOTHING;
+  const tries: Tries = {
+    n: frame.attempt,
+    now: frame.now,
+    errors: entry.tries?.errors ?? [],
+  };
+  return { check: [], remove: [], put: [{ key: key.tries(entry.n), value: encodeJson(tries) }] };
+}
+function begun(live: Live, { frame, outside }: Effects, record: Batch): void {
+  const entry = live.inTick;
+  if (entry && entry.id === frame.envelopeId && !outside.any) {
+    entry.tries = { n: frame.attempt, now: frame.now, errors: entry.tries?.errors ?? [] };
+  }
+  outside.recorded(record);
+}
+
+/** JSON with the fields of every object in order, so that the same request has one text. */
+export function canonical(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const fields = Object.keys(value).sort()
+    .filter((name) => (value as { [name: string]: Json | undefined })[name] !== undefined)
+    .map((name) =>
+      `${JSON.stringify(name)}:${canonical((value as { [name: string]: Json })[name]!)}`
+    );
+  return `{${fields.join(",")}}`;
+}
