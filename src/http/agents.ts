@@ -36,7 +36,7 @@ export interface AgentsDeps {
 
 export function agentRoutes(deps: AgentsDeps): Route[] {
   const { runtime, watchers } = deps;
-  const files = (visit: Visit) => filesOf(deps, visit);
+  const files = (visit: Visit) => filesFor(deps, idOf(visit), visit);
   return [
     {
       at: "/agents",
@@ -144,8 +144,11 @@ function idOf({ target: { names } }: Visit): AgentId {
 }
 
 /** The agent's files as the caller may use them; where somebody traces, their calls are a part of the request. */
-async function filesOf({ runtime, tracer }: AgentsDeps, visit: Visit): Promise<FileService> {
-  const id = idOf(visit);
+export async function filesFor(
+  { runtime, tracer }: Pick<AgentsDeps, "runtime" | "tracer">,
+  id: AgentId,
+  visit: Visit,
+): Promise<FileService> {
   const files = await runtime.files(id, visit.principal);
   return tracer ? tracedFiles(files, id, tracer, () => visit.trace) : files;
 }

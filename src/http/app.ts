@@ -11,6 +11,8 @@ import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
 import { hookRoutes } from "./hooks/routes.ts";
 import type { HookStore } from "./hooks/store.ts";
+import { inOpenAiWords, speaksOpenAi } from "./openai/errors.ts";
+import { openAiRoutes } from "./openai/routes.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { pageRoutes } from "./pages.ts";
 import { demand } from "./rights.ts";
@@ -63,6 +65,8 @@ export interface Router {
   readonly paths: readonly string[];
 }
 
+/** On every answer: by it a server is known as one of these, and not as a model server that speaks the same protocol. */
+export const VERSION_HEADER = "x-agentd";
 /** What no route takes, as it is counted. */
 const NO_ROUTE = "none";
 
@@ -81,6 +85,7 @@ export function createRouter(options: AppOptions): Router {
     ...transferRoutes(runtime, timer),
     backupRoute(options.backup, timer),
     ...hookRoutes(runtime, options.hooks, clock),
+    ...openAiRoutes({ runtime, clock, tracer, report }),
     ...agentRoutes({ runtime, timer, watchers, tracer }),
   ];
   const hono = new Hono<Env>({ getPath: ({ url }) => plainPath(url) });
@@ -92,7 +97,7 @@ export function createRouter(options: AppOptions): Router {
       const operation = route && operationOf(route, request.method);
       const isOpen = operation?.needs === "anyone";
       const principal = isOpen ? PUBLIC : door.who(request, peer);
-      const target = targetOf(request.url);
+      const target = targetOf(request.url, route?.hasFreeNames);
       if (!route) throw noRoute(target.path);
       if (!operation) return wrongMethod(request.method, methodsOf(route), target.path);
       if (operation.needs !== "anyone") demand(principal, operation.needs, target.path);
@@ -126,12 +131,18 @@ export function createRouter(options: AppOptions): Router {
   }
   hono.notFound(serving());
 
-  const serve: App = async (request, peer = STRANGER) => {
+  const answer: App = async (request, peer = STRANGER) => {
     try {
       return await hono.fetch(request, { peer });
     } catch (error) {
       return answered(error, request);
     }
+  };
+  const serve: App = async (request, peer) => {
+    const plain = await answer(request, peer);
+    const response = speaksOpenAi(request.url) ? await inOpenAiWords(plain) : plain;
+    response.headers.set(VERSION_HEADER, version);
+    return response;
   };
   return { serve, routes, paths: hono.routes.map(({ path }) => path) };
 }

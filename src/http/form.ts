@@ -21,10 +21,13 @@ export async function readJson<T>(
   const result = form.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const where = issue?.path.length ? `${issue.path.join(".")}: ` : "";
-  throw invalid(path, where + (issue?.message ?? "not what is expected"));
+  const field = issue?.path.length ? issue.path.join(".") : undefined;
+  const where = field === undefined ? "" : `${field}: `;
+  throw invalid(path, where + (issue?.message ?? "not what is expected"), field);
 }
 
-export function invalid(path: string, detail: string): FileError {
-  return new FileError("invalid_request", "ask", path, { detail });
+/** @param field of the body, where one is wrong */
+export function invalid(path: string, detail: string, field?: string): FileError {
+  const extra = field === undefined ? {} : { extra: { field } };
+  return new FileError("invalid_request", "ask", path, { detail, ...extra });
 }

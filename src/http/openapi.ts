@@ -4,6 +4,7 @@ import { type Code, CODES } from "../fs/error.ts";
 import { PROBLEM_TYPE } from "./codes.ts";
 import type { Param } from "./params.ts";
 import { mayDo } from "./rights.ts";
+import { OPENAI_ERROR, speaksOpenAi } from "./openai/errors.ts";
 import { type Answer, type Body, METHODS, type Operation, type Route } from "./route.ts";
 import { AGENT, LIMITS, type Named, PROBLEM } from "./schemas.ts";
 
@@ -12,6 +13,7 @@ type Part = { readonly [name: string]: unknown };
 
 const PLACES: Readonly<Record<string, string>> = {
   id: "The agent's id, or the token's.",
+  model: "The model's name; its slashes may stay as they are.",
   name: "The hook's name: 1 to 48 of a-z, 0-9, `_` and `-`.",
   path:
     "The file's path. Its slashes stay as they are; none at all, or a last one, is a directory.",
@@ -21,6 +23,7 @@ const TAGS: Readonly<Record<string, string>> = {
   Messages: "What is sent to an agent, and what it does.",
   Files: "All that an agent has is a file.",
   Runtime: "The runtime as a whole.",
+  OpenAI: "What clients of OpenAI's API ask: agents as models, and models by an agent's budget.",
   Tokens: "What other programs may do with which agents.",
   Hooks: "Who else may send, by a signature in place of a token.",
   About: "This document, and pages to look at.",
@@ -47,10 +50,8 @@ export function openApi(routes: readonly Route[], version: string): Part {
     components: {
       schemas,
       responses: {
-        Problem: {
-          description: "It was refused, or it failed: " + listed(Object.keys(CODES)) + ".",
-          content: { [PROBLEM_TYPE]: { schema: reference(PROBLEM) } },
-        },
+        [IN_PROBLEMS.name]: refusalAnswer(IN_PROBLEMS),
+        [IN_OPENAI_WORDS.name]: refusalAnswer(IN_OPENAI_WORDS),
       },
       securitySchemes: {
         token: {
@@ -81,12 +82,37 @@ function pathOf({ at, tag, methods }: Route): Part {
   }));
   const operations = METHODS.flatMap((method) => {
     const operation = methods[method];
-    return operation ? [[method.toLowerCase(), operationOf(operation, tag)]] : [];
+    return operation ? [[method.toLowerCase(), operationOf(operation, tag, refusalIn(at))]] : [];
   });
   return { ...(parameters.length ? { parameters } : {}), ...Object.fromEntries(operations) };
 }
 
-function operationOf(operation: Operation, tag: string): Part {
+/** How a route tells what goes wrong. */
+interface Refusal {
+  /** The answer's name among the document's. */
+  readonly name: string;
+  readonly type: string;
+  readonly schema: Named;
+}
+const IN_PROBLEMS: Refusal = { name: "Problem", type: PROBLEM_TYPE, schema: PROBLEM };
+const IN_OPENAI_WORDS: Refusal = {
+  name: "OpenAiError",
+  type: "application/json",
+  schema: OPENAI_ERROR,
+};
+
+function refusalIn(at: string): Refusal {
+  return speaksOpenAi(at) ? IN_OPENAI_WORDS : IN_PROBLEMS;
+}
+
+function refusalAnswer({ type, schema }: Refusal): Part {
+  return {
+    description: "It was refused, or it failed: " + listed(Object.keys(CODES)) + ".",
+    content: { [type]: { schema: reference(schema) } },
+  };
+}
+
+function operationOf(operation: Operation, tag: string, refusal: Refusal): Part {
   const { id, about, more, needs, query = [], headers = {}, body, answers } = operation;
   const parameters = [
     ...query.map(queryOf),
@@ -104,8 +130,8 @@ function operationOf(operation: Operation, tag: string): Part {
       ...Object.fromEntries(
         Object.entries(answers).map(([status, answer]) => [status, answerOf(answer)]),
       ),
-      ...refusalsOf(operation),
-      default: { $ref: "#/components/responses/Problem" },
+      ...refusalsOf(operation, refusal),
+      default: { $ref: `#/components/responses/${refusal.name}` },
     },
   };
 }
@@ -151,7 +177,7 @@ function contentOf(types: Body["types"]): Part {
 }
 
 /** By status, with the codes that it may carry. */
-function refusalsOf({ refusals = [], answers }: Operation): Part {
+function refusalsOf({ refusals = [], answers }: Operation, { type, schema }: Refusal): Part {
   const byStatus = new Map<number, Code[]>();
   for (const code of refusals) {
     const status = CODES[code];
@@ -160,7 +186,7 @@ function refusalsOf({ refusals = [], answers }: Operation): Part {
   return Object.fromEntries(
     [...byStatus].filter(([status]) => !(status in answers)).map(([status, codes]) => [status, {
       description: listed(codes),
-      content: { [PROBLEM_TYPE]: { schema: reference(PROBLEM) } },
+      content: { [type]: { schema: reference(schema) } },
     }]),
   );
 }
@@ -178,7 +204,7 @@ function reference({ name }: Named): Part {
 /** All schemas that a route names, by name. */
 function schemasOf(routes: readonly Route[]): Part {
   const found = new Map<string, Named>();
-  for (const named of [PROBLEM, AGENT, LIMITS, ...routes.flatMap(namedIn)]) {
+  for (const named of [PROBLEM, OPENAI_ERROR, AGENT, LIMITS, ...routes.flatMap(namedIn)]) {
     const before = found.get(named.name);
     if (before && before.schema !== named.schema) throw new Error(`two schemas are ${named.name}`);
     found.set(named.name, named);

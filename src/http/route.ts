@@ -47,6 +47,8 @@ export interface Route {
   readonly at: string;
   /** The same with another spelling. */
   readonly also?: string;
+  /** Its last names are no path of a file: they may have slashes, escaped ones too. */
+  readonly hasFreeNames?: boolean;
   /** The heading under which the document tells it. */
   readonly tag: string;
   /** `HEAD` goes with `GET` where it is not named. */

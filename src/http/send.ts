@@ -60,7 +60,7 @@ export function sendOperation(
 }
 
 /** A message belongs to the trace of the request that brings it. What is no metadata is left for the gate to refuse. */
-function traced(body: Body, { trace }: Visit): Body {
+export function traced(body: Body, { trace }: Visit): Body {
   const metadata = body["metadata"] ?? {};
   if (!trace || !isPlain(metadata) || !isPlain(metadata["extra"] ?? {})) return body;
   return { ...body, metadata: inTrace(metadata as Metadata, trace) as unknown as Json };

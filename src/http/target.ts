@@ -37,8 +37,11 @@ export function plainPath(url: string): string {
   });
 }
 
-/** @throws FileError `invalid_path`, for an empty segment, a broken escape, or what cannot be a name once decoded */
-export function targetOf(url: string): Target {
+/**
+ * @param free names are no path of a file, so that any can stand in them
+ * @throws FileError `invalid_path`, for an empty segment, a broken escape, or what cannot be a name once decoded
+ */
+export function targetOf(url: string, free = false): Target {
   const path = rawPath(url);
   const at = url.indexOf("?");
   const query = at < 0 ? undefined : queryOf(url.slice(at + 1).split("#", 1)[0]!);
@@ -46,7 +49,7 @@ export function targetOf(url: string): Target {
   const names = path.slice(1).split("/");
   const dir = names.at(-1) === "";
   if (dir) names.pop();
-  for (const [i, name] of names.entries()) names[i] = decoded(name, path);
+  for (const [i, name] of names.entries()) names[i] = decoded(name, path, free);
   return { names, dir, path, query };
 }
 
@@ -81,7 +84,7 @@ function endOfPath(url: string, start: number): number {
   return url.length;
 }
 
-function decoded(segment: string, path: string): string {
+function decoded(segment: string, path: string, free: boolean): string {
   const refuse = (detail: string) =>
     new FileError("invalid_path", "open", path.slice(0, 200), { detail });
   let name = segment;
@@ -92,7 +95,7 @@ function decoded(segment: string, path: string): string {
       throw refuse(`"${segment.slice(0, 100)}" is not percent-encoded UTF-8`);
     }
   }
-  const fault = segmentFault(name);
+  const fault = free ? undefined : segmentFault(name);
   if (fault) throw refuse(fault);
   return name;
 }

@@ -86,6 +86,26 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
   "DELETE /hooks/{name}": { right: "operator" },
   // By its signature and not by who brings it; here there is none.
   "POST /hooks/{name}": { right: "anyone", also: [401] },
+  "GET /v1/models": { right: "list" },
+  // Who may not know of the agent is told the same as of one that is not there.
+  "GET /v1/models/{model}": { right: "list", also: [404] },
+  // It is paused, so that it answers nobody.
+  "POST /v1/chat/completions": {
+    right: "talk",
+    also: [409],
+    body: json({ model: "agent:bob", messages: [{ role: "user", content: "hello" }] }),
+  },
+  "POST /v1/completions": {
+    right: "talk",
+    also: [409],
+    body: json({ model: "agent:bob", prompt: "hello" }),
+  },
+  // A model is paid for, by whoever may drive the agent; this one is no model.
+  "POST /v1/embeddings": {
+    right: "use",
+    also: [400],
+    body: json({ model: "agent:bob", input: "hello" }),
+  },
   "GET /agents": { right: "list" },
   "POST /agents": { right: "make", body: json({ id: "{new}", agent: "echo" }) },
   "GET /agents/{id}": { right: "look" },

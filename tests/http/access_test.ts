@@ -101,7 +101,7 @@ function fileCells(world: World, path: string): Cell[] {
 /** A route's path with this agent in it. */
 function urlOf(at: string): string {
   return at.replace("/tokens/{id}", "/tokens/{token}").replace("{id}", THIS)
-    .replace("{name}", HOOK);
+    .replace("{name}", HOOK).replace("{model}", `agent:${THIS}`);
 }
 
 function routeCell(world: World, at: string, method: string, rule: RouteRule | undefined): Cell {
