@@ -31,7 +31,7 @@ export interface AgentdOptions {
 /** Starts a runtime; everything that an earlier one left on the same rows goes on. */
 export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
   const agents: Record<string, Agent & { readonly about?: string }> = {
-    ...standard,
+    ...standard(options.backend),
     ...options.agents,
   };
   return await startRuntime({

@@ -1,9 +1,15 @@
 /** The built-in agents, by the name under which they are created. */
 import type { Agent } from "../core/agent.ts";
+import type { Backend } from "../core/backend.ts";
+import { assistant } from "./assistant.ts";
 import { counter } from "./counter.ts";
 import { echo } from "./echo.ts";
 
 /** An agent that comes with the program, and one line for people on what it does. */
 export type Builtin = Agent & { readonly about: string };
 
-export const builtins: Readonly<Record<string, Builtin>> = { echo, counter };
+export const BUILTINS: readonly string[] = ["assistant", "counter", "echo"];
+
+export function builtins({ timer }: Pick<Backend, "timer">): Readonly<Record<string, Builtin>> {
+  return { echo, counter, assistant: assistant(timer) };
+}

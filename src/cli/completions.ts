@@ -1,5 +1,5 @@
 /** `agentd completions`: what a shell must be told once to complete commands; and the verb that its script asks at each Tab. */
-import { builtins } from "../agents/mod.ts";
+import { BUILTINS } from "../agents/mod.ts";
 import { entries } from "../fs/use.ts";
 import type { Client } from "../http/client.ts";
 import { type Action, arg, type Call, maybeArg, restArg } from "./call.ts";
@@ -67,7 +67,7 @@ function knownOf(call: Call, words: readonly string[]): Known {
     }
   };
   return {
-    builtins: Object.keys(builtins),
+    builtins: BUILTINS,
     agents: () =>
       quietly(async (server) => (await server.list({ limit: MAX_NAMES })).agents.map((a) => a.id)),
     names: (path) =>

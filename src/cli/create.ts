@@ -5,6 +5,7 @@ import type { AgentDetails, AgentInfo, CreateRequest } from "../core/runtime.ts"
 import type { Access } from "../core/view.ts";
 import { type Action, answer, arg, type Call, option, withProgress } from "./call.ts";
 import { codeBody, codeOf } from "./code.ts";
+import { usage } from "./exit.ts";
 import { dollars } from "./print.ts";
 import { noteCode } from "./sources.ts";
 import { idOf } from "./target.ts";
@@ -22,7 +23,7 @@ export const create: Action = async (call) => {
 
 function requestOf(call: Call): Omit<CreateRequest, "id" | "agent"> {
   const name = option<string>(call, "name");
-  const config = option<Json>(call, "config");
+  const config = configOf(call);
   const goals = option<string[]>(call, "goal");
   const mounts = option<[string, Access][]>(call, "mount");
   const limits = option<Partial<Limits>>(call, "limits");
@@ -33,6 +34,25 @@ function requestOf(call: Call): Omit<CreateRequest, "id" | "agent"> {
     ...(mounts === undefined ? {} : { mounts: Object.fromEntries(mounts) }),
     ...(limits === undefined ? {} : { limits }),
   };
+}
+
+/** What is given by options of its own is a field of the config too. */
+function configOf(call: Call): Json | undefined {
+  const config = option<Json>(call, "config");
+  const fields: { [name: string]: Json | undefined } = {
+    prompt: option<string>(call, "prompt"),
+    model: option<string>(call, "model"),
+    max_steps: option<number>(call, "maxSteps"),
+  };
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return config;
+  const base = config ?? {};
+  if (typeof base !== "object" || Array.isArray(base)) {
+    throw usage(
+      "--prompt, --model and --max-steps are fields of --config, which is no object here",
+    );
+  }
+  return { ...base, ...Object.fromEntries(given) as { [name: string]: Json } };
 }
 
 function line(

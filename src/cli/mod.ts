@@ -98,6 +98,13 @@ export const VERBS: readonly Verb[] = [
         about: "what the agent reads as ctx.agent.config",
         read: jsonText,
       },
+      { flags: "--prompt <text>", about: "what an assistant is there for" },
+      { flags: "--model <name>", about: "the model that an assistant asks" },
+      {
+        flags: "--max-steps <n>",
+        about: "model calls of an assistant for one answer (20)",
+        read: wholeNumber(1),
+      },
       { flags: "--goal <text>", about: "a first goal (repeatable)", many: true },
       {
         flags: "--mount <path=access>",
@@ -109,6 +116,7 @@ export const VERBS: readonly Verb[] = [
     ],
     examples: [
       ["create bob counter", ""],
+      ['create helper assistant --prompt "You keep my notes." --model llama3.2', "no code"],
       ["create ann echo --name Ann --goal 'answer politely'", ""],
       ['create bot bot/agent.ts --config \'{"lang":"en"}\'', "code of yours"],
     ],
@@ -424,6 +432,31 @@ export const VERBS: readonly Verb[] = [
       ["hook rm github", ""],
     ],
     load: async () => (await import("./hook.ts")).hook,
+  },
+  {
+    name: "secret",
+    args: "[word] [name]",
+    about: "what requests may refer to by a name: list, set, rm",
+    words: ["set", "list", "rm"],
+    group: KEEP,
+    options: [
+      {
+        flags: "--host <host>",
+        about: "where /http may send it: api.example.com, *.example.com, with a port (repeatable)",
+        many: true,
+      },
+      { flags: "--mount <path>", about: "what may use it (/http; repeatable)", many: true },
+      { flags: "--agent <id>", about: "an agent it is for (all; repeatable)", many: true },
+      { flags: "--keep-value", about: "change only what it is bound to" },
+    ],
+    examples: [
+      ["secret set API_KEY --host api.example.com", "asks for the value, and does not show it"],
+      ["secret set API_KEY --mount /compute < key.txt", "from standard input"],
+      ["secret set API_KEY --host '*.example.com' --agent bob --keep-value", ""],
+      ["secret list", "names, and what they are bound to"],
+      ["secret rm API_KEY", "at once"],
+    ],
+    load: async () => (await import("./secret.ts")).secret,
   },
   {
     name: "export",

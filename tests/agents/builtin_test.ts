@@ -1,12 +1,14 @@
 /** The built-in agents answer as their first lines say. */
 import assert from "../assert.ts";
-import { builtins } from "../../src/agents/mod.ts";
+import { BUILTINS, builtins as makeBuiltins } from "../../src/agents/mod.ts";
 import { DEFAULT_LIMITS } from "../../src/core/agent.ts";
 import type { Payload } from "../../src/core/envelope.ts";
 import type { AgentId, EnvelopeId } from "../../src/core/id.ts";
 import type { Trigger } from "../../src/core/trigger.ts";
 import { inlineHost } from "../../src/hosts/inline.ts";
 import { alarm, makePort, makeRun, message, NOW } from "../hosts/port.ts";
+
+const builtins = makeBuiltins({ timer: () => () => {} });
 
 /** Ticks a built-in with each trigger in turn. */
 async function tick(name: string, ...triggers: Trigger[]) {
@@ -25,6 +27,7 @@ const of = (payload: Payload): Trigger => ({ ...message(""), payload });
 const fromAgent = { ...meta, source: { kind: "agent" as const, agent_id: "other" as AgentId } };
 
 Deno.test("every built-in says in one line what it is", () => {
+  assert.deepEqual(Object.keys(builtins).sort(), BUILTINS);
   for (const [name, { about, name: own }] of Object.entries(builtins)) {
     assert.equal(own, name);
     assert.match(about, /^[^\n]{10,100}\.$/);
