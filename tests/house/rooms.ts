@@ -95,6 +95,7 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "nostr-tools": ["src/providers/signer", "src/drivers"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
   "@opentelemetry/api": ["src/cli/opentelemetry.ts"],
+  "@fugood/node-llama-linux-x64": [],
   "@seriousme/openapi-schema-validator": [],
   "fast-check": [],
   "playwright-core": [],
