@@ -11,6 +11,7 @@ import type { Inbox } from "./inbox.ts";
 import type { RowChange } from "./view.ts";
 import type { Trace } from "./trace.ts";
 import { type EnvelopeId, isoTime, type Timestamp } from "./id.ts";
+import { joinBatches } from "./txn.ts";
 import { decodeJson, digest, encodeJson } from "./code.ts";
 
 /** Characters of a request that a question shows; its digest is of all of it. */
@@ -47,6 +48,10 @@ export interface ApprovalBook extends Omit<Approvals, "decide"> {
   ask(question: Question): Promise<Approval>;
   /** Rows that use a yes up, for the commit of what it allows; that commit fails with `conflict` if it has been used meanwhile. */
   use(approval: Approval): Batch;
+  /** The same in a commit of its own, and remembered for the envelope's further tries. */
+  pass(approval: Approval, envelopeId: EnvelopeId | null): Promise<void>;
+  /** How often `pass` was called for such a request of that envelope, so that a try which repeats what it did is not asked again. */
+  passed(digest: string, envelopeId: EnvelopeId): Promise<number>;
   /** `by`: who answers. As `Approvals.decide`. */
   decide(id: string, answer: "approve" | "deny", by: string): Promise<Approval>;
 }
@@ -64,11 +69,12 @@ export interface ApprovalOptions {
   readonly redact?: (text: string) => string;
 }
 
-/** Row `question/<digest>`: which question of that digest stands, and how. */
+/** Row `question/<digest>`: which question of that digest stands, and how. Row `question/<digest>/<envelope>`: how often it has passed there. */
 interface Standing {
   readonly id: string;
   readonly state: Approval["state"];
   readonly expires_at: string;
+  readonly passed?: number;
 }
 
 const ROWS = "approval/";
@@ -77,6 +83,7 @@ const rowOf = (approval: Approval): Row => ({
   key: ROWS + approval.id,
   value: encodeJson(inOrder(approval)),
 });
+const passedKey = (digest: string, envelope: EnvelopeId) => `${STANDING}${digest}/${envelope}`;
 const standingOf = ({ id, state, expires_at, request_digest }: Approval): Row => ({
   key: STANDING + request_digest,
   value: encodeJson({ id, state, expires_at } satisfies Standing),
@@ -194,6 +201,28 @@ export function openApprovals(options: ApprovalOptions): ApprovalBook {
     return decided;
   }
 
+  function use(approval: Approval): Batch {
+    const { request_digest, state, op, path } = approval;
+    if (state !== "approved") {
+      throw new FileError("conflict", op, path, { detail: `its question is ${state}` });
+    }
+    return {
+      check: [rowOf(approval), standingOf(approval)],
+      remove: [STANDING + request_digest],
+      put: [rowOf({ ...approval, state: "used" })],
+    };
+  }
+  async function remembered(
+    { id, request_digest, expires_at }: Approval,
+    envelopeId: EnvelopeId,
+  ): Promise<Row & { readonly before: Uint8Array | undefined }> {
+    const at = passedKey(request_digest, envelopeId);
+    const before = await storage.get(at);
+    const passed = (before ? decodeJson<Standing>(before).passed ?? 0 : 0) + 1;
+    const row: Standing = { id, state: "used", expires_at, passed };
+    return { key: at, value: encodeJson(row), before };
+  }
+
   return {
     async find(of) {
       const known = await standing(of);
@@ -204,16 +233,19 @@ export function openApprovals(options: ApprovalOptions): ApprovalBook {
       asking = asked.catch(() => {});
       return asked;
     },
-    use(approval) {
-      const { request_digest, state, op, path } = approval;
-      if (state !== "approved") {
-        throw new FileError("conflict", op, path, { detail: `its question is ${state}` });
-      }
-      return {
-        check: [rowOf(approval), standingOf(approval)],
-        remove: [STANDING + request_digest],
-        put: [rowOf({ ...approval, state: "used" })],
-      };
+    use,
+    async pass(approval, envelopeId) {
+      const along = envelopeId === null ? [] : [await remembered(approval, envelopeId)];
+      await storage.commit(joinBatches(use(approval), {
+        check: along.map(({ key, before }) => ({ key, value: before })),
+        remove: [],
+        put: along,
+      }));
+      trace.add(traced(approval, "used"));
+    },
+    async passed(of, envelopeId) {
+      const row = await storage.get(passedKey(of, envelopeId));
+      return row ? decodeJson<Standing>(row).passed ?? 0 : 0;
     },
     decide: (id, answer, by) => again(() => tryToDecide(id, answer, by)),
     async list({ after, limit }) {

@@ -1,78 +1,18 @@
 /** Questions to people: asked once, answered once, passed once, whatever comes in between. */
 import { memoryBackend } from "../../src/backends/memory.ts";
-import { announcer } from "../../src/core/announce.ts";
 import { type Approval, APPROVAL_TTL_MS, MAX_APPROVALS } from "../../src/core/approval.ts";
 import {
   type ApprovalBook,
   approvalRequired,
-  openApprovals,
   type Question,
   questionDigest,
 } from "../../src/core/approvals.ts";
-import { makeDeadLetters } from "../../src/core/dead.ts";
-import { agentId, type EnvelopeId, uuidv7 } from "../../src/core/id.ts";
-import { openInbox } from "../../src/core/inbox.ts";
-import type { AgentStorage } from "../../src/core/storage.ts";
-import type { TraceInput } from "../../src/core/trace.ts";
-import { openTrace } from "../../src/core/trace.ts";
-import { DEFAULT_OVERFLOW, type RowChange } from "../../src/core/view.ts";
+import { agentId, type EnvelopeId } from "../../src/core/id.ts";
 import { hasCode } from "../../src/fs/error.ts";
 import { deepEqual, equal, match, notEqual, ok, rejects, throws } from "../assert.ts";
+import { world } from "./approval_world.ts";
 
 const code = (wanted: Parameters<typeof hasCode>[1]) => (error: unknown) => hasCode(error, wanted);
-
-async function world(backend = memoryBackend(), redact?: (text: string) => string) {
-  const changes = announcer<RowChange>();
-  const rows = backend.storage(agentId("bob"));
-  const storage: AgentStorage = {
-    get: (key) => rows.get(key),
-    list: (range) => rows.list(range),
-    async commit(batch) {
-      await rows.commit(batch);
-      for (const { key } of batch.put) changes.tell({ key, type: "modified" });
-    },
-  };
-  const now = () => backend.now();
-  const newId = () => uuidv7(backend.now(), backend.random(10));
-  const traced: TraceInput[] = [];
-  const trace = await openTrace({
-    storage,
-    now,
-    timer: (ms, fire) => backend.timer(ms, fire),
-    hint: 1,
-    retention: () => 1000,
-    onError: (error) => {
-      throw error;
-    },
-  });
-  const inbox = await openInbox({
-    storage,
-    now,
-    newBlobId: newId,
-    trace,
-    dead: makeDeadLetters({ storage, now, newBlobId: newId }),
-    policy: { ...DEFAULT_OVERFLOW, max_depth: 1 },
-    next: 1,
-    onAccepted: () => {},
-    onDropped: () => {},
-    inTick: () => undefined,
-    onError: (error) => {
-      throw error;
-    },
-    onEnvelope: () => {},
-    held: () => undefined,
-  });
-  const book = openApprovals({
-    storage,
-    now,
-    newId,
-    trace: { add: (event) => traced.push(event) },
-    inbox,
-    changes,
-    ...(redact ? { redact } : {}),
-  });
-  return { backend, storage, inbox, book, traced };
-}
 
 function question(of: Partial<Question> = {}): Question {
   const request = of.request ?? '{"amount":1}';
@@ -213,6 +153,24 @@ Deno.test("so many questions wait at the most, and ended ones go away in time", 
   const rows = backend.rows().get(agentId("bob"))!;
   const standing = [...rows.keys()].filter((key) => key.startsWith("question/"));
   equal(standing.length, 20, "no row is left of what has gone");
+});
+
+Deno.test("what has passed in an envelope is remembered for its further tries, and for no other", async () => {
+  const { book, traced } = await world();
+  const [one, two] = ["env_1", "env_2"] as EnvelopeId[];
+  for (const times of [1, 2]) {
+    const asked = await book.ask(question());
+    const yes = await book.decide(asked.id, "approve", "ann");
+    await book.pass(yes, one!);
+    await rejects(book.pass(yes, one!), code("conflict"));
+    equal(await book.passed(asked.request_digest, one!), times);
+    equal(await book.passed(asked.request_digest, two!), 0);
+    equal(await book.find(asked.request_digest), undefined);
+  }
+  const asked = await book.ask(question());
+  await book.pass(await book.decide(asked.id, "approve", "ann"), null);
+  equal(await book.passed(asked.request_digest, one!), 2);
+  equal(traced.filter(({ action }) => action === "used").length, 3);
 });
 
 Deno.test("a question shows no secret, and only the beginning of what is long", async () => {
