@@ -95,6 +95,8 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "nostr-tools": ["src/providers/signer", "src/drivers"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
   "@opentelemetry/api": ["src/cli/opentelemetry.ts"],
+  "@ai-sdk/openai-compatible": [],
+  "ai": [],
   "@fugood/node-llama-linux-x64": [],
   "@seriousme/openapi-schema-validator": [],
   "fast-check": [],

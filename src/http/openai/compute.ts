@@ -111,7 +111,9 @@ async function checkComplete(
   if (job.status === "cancelled") {
     throw new FileError("interrupted", "ask", model, { detail: "the job was cancelled" });
   }
-  const { code, message } = job.error ?? { code: "internal" as const, message: job.status };
+  // A job that was cut off has no end yet.
+  const { code, message } = job.error ??
+    { code: "interrupted" as const, message: "the server stops" };
   throw new FileError(code, "ask", model, { detail: message, extra: { job_id: job.job_id } });
 }
 
