@@ -71,7 +71,7 @@ Deno.test(
       stream: true,
       stream_options: { include_usage: true },
     });
-    const chunks = [];
+    const chunks: OpenAI.ChatCompletionChunk[] = [];
     for await (const chunk of stream) chunks.push(chunk);
     assert.ok(
       chunks.every(({ id, object }) => id === chunks[0]!.id && object === "chat.completion.chunk"),
