@@ -13,6 +13,8 @@ export interface Verb extends VerbSpec {
   readonly local?: boolean;
   /** It lasts until it is told to stop, and then it is done. */
   readonly lasting?: boolean;
+  /** It says itself what Ctrl-C does. */
+  readonly ownInterrupt?: boolean;
   load(): Promise<Action>;
 }
 
@@ -233,6 +235,19 @@ export const VERBS: readonly Verb[] = [
       ['send bob "pay" --id invoice-7', "safe to repeat"],
     ],
     load: async () => (await import("./send.ts")).send,
+  },
+  {
+    name: "chat",
+    args: "<id> [message...]",
+    about: "talk with an agent: words, files and cost as they come",
+    group: TALK,
+    examples: [
+      ["chat helper", "Ctrl-C ends the model call, a second one the chat"],
+      ['chat helper "what is in my notes?"', "one message, one answer"],
+      ["chat helper < questions.txt", "one message a line"],
+    ],
+    ownInterrupt: true,
+    load: async () => (await import("./chat.ts")).chat,
   },
   {
     name: "tick",

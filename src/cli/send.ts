@@ -92,7 +92,7 @@ async function payloadOf(call: Call): Promise<Payload> {
  */
 export function printReplies(call: Call, replies: readonly Json[], words: string): void {
   const { columns, paint, paintNote } = call.terminal;
-  const lines = replies.flatMap((reply) => textOf(reply).replace(/\n$/, "").split("\n"));
+  const lines = replies.flatMap((reply) => replyText(reply).replace(/\n$/, "").split("\n"));
   const last = lines.at(-1);
   if (columns === undefined || call.quiet) {
     for (const line of lines) call.terminal.print(line);
@@ -109,7 +109,7 @@ export function printReplies(call: Call, replies: readonly Json[], words: string
 }
 
 /** A payload as its reader wants it: text as text, JSON as JSON. */
-function textOf(reply: Json): string {
+export function replyText(reply: Json): string {
   if (typeof reply === "object" && reply !== null && !Array.isArray(reply)) {
     if (reply.kind === "text" && typeof reply.text === "string") return reply.text;
     if (reply.kind === "json" && "data" in reply) return inline(reply.data);

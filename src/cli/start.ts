@@ -100,7 +100,9 @@ function stopping(verb: Verb, terminal: Terminal): { signal: AbortSignal; hurry:
     }
     stop.abort();
   };
-  Deno.addSignalListener("SIGINT", () => onSignal(EXIT_INTERRUPTED));
+  if (!verb.ownInterrupt) {
+    Deno.addSignalListener("SIGINT", () => onSignal(EXIT_INTERRUPTED));
+  }
   if (Deno.build.os !== "windows") {
     Deno.addSignalListener("SIGTERM", () => onSignal(EXIT_TERMINATED));
   }
