@@ -5,12 +5,14 @@ import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
 import { digest } from "../core/code.ts";
 import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
+import { openSecrets } from "../core/secrets.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { declaredHooks } from "../http/hooks/hook.ts";
 import { openHooks } from "../http/hooks/store.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { type ProcessHost, processHost } from "../hosts/process.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
+import { secretFile as fileOfSecrets } from "../providers/secrets/file.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
 import { databaseCopies, removeCopies } from "./database_copy.ts";
 import { type Home, ownToken, removeQuietly } from "./home.ts";
@@ -22,6 +24,8 @@ import type { Settings } from "./settings.ts";
 import { tracerOf } from "./tracing.ts";
 
 const KEYS = "keys";
+const SECRETS = "secrets";
+const RUNTIME_KEY = "runtime_key";
 /** Requests get so much of the time to stop; the rest is for the ticks that run. */
 const REQUESTS_SHARE = 0.5;
 
@@ -71,6 +75,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       now: backend.now,
       report: options.report,
     });
+    const secrets = await openSecrets(
+      fileOfSecrets({ secrets: join(home.dir, SECRETS), key: join(home.dir, RUNTIME_KEY) }),
+      backend.now,
+    );
     const stopping = new AbortController();
     const app = Promise.withResolvers<App>();
     app.promise.catch(() => {});
@@ -104,6 +112,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stopping: stopping.signal,
       backup: databaseCopies(home, backend),
       hooks,
+      secrets,
       version: options.version,
       metrics,
       ...tracing,

@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import type { Backend } from "../core/backend.ts";
 import type { Principal, Runtime } from "../core/runtime.ts";
+import type { Secrets } from "../core/secrets.ts";
 import { parseTraceparent, type Span, type Tracer } from "../core/tracer.ts";
 import { codeOf, FileError } from "../fs/error.ts";
 import { agentRoutes } from "./agents.ts";
@@ -19,6 +20,7 @@ import { demand } from "./rights.ts";
 import { methodsOf, operationOf, patternOf, type Route } from "./route.ts";
 import { runtimeRoutes } from "./runtime.ts";
 import { plainPath, rawPath, targetOf } from "./target.ts";
+import { secretRoutes } from "./secrets.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { transferRoutes } from "./transfer.ts";
 import type { Visit } from "./visit.ts";
@@ -42,6 +44,8 @@ export interface AppOptions {
   readonly metrics?: Metrics;
   /** Who may send by a signature; absent: nobody. */
   readonly hooks?: HookStore;
+  /** What requests of agents may refer to; absent: none are kept. */
+  readonly secrets?: Secrets;
   /** Keeps spans of requests and of the calls in them. */
   readonly tracer?: Tracer;
 }
@@ -85,6 +89,7 @@ export function createRouter(options: AppOptions): Router {
     ...transferRoutes(runtime, timer),
     backupRoute(options.backup, timer),
     ...hookRoutes(runtime, options.hooks, clock),
+    ...secretRoutes(options.secrets),
     ...openAiRoutes({ runtime, clock, tracer, report }),
     ...agentRoutes({ runtime, timer, watchers, tracer }),
   ];

@@ -11,6 +11,7 @@ import type {
   RuntimeStatus,
   Waited,
 } from "../core/runtime.ts";
+import type { SecretInfo } from "../core/secrets.ts";
 import type { TokenGrant, TokenRequest } from "../core/tokens.ts";
 import type { ImportMode } from "../core/runtime.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
@@ -99,11 +100,26 @@ export interface Client {
     list(): Promise<readonly ShownHook[]>;
     remove(name: string): Promise<void>;
   };
+  readonly secrets: {
+    /** What is left out stays as it was; a new one has a value. */
+    set(
+      name: string,
+      input: {
+        readonly value?: string;
+        readonly mounts?: readonly string[];
+        readonly hosts?: readonly string[];
+        readonly agents?: readonly AgentId[];
+      },
+    ): Promise<{ readonly info: SecretInfo; readonly created: boolean }>;
+    list(): Promise<readonly SecretInfo[]>;
+    remove(name: string): Promise<void>;
+  };
 }
 
 const JSON_TYPE = "application/json";
 const TOKENS = "/runtime/tokens";
 const HOOKS = "/hooks";
+const SECRETS = "/secrets";
 
 export function connect(options: ConnectOptions): Client {
   const url = options.url.replace(/\/+$/, "");
@@ -248,6 +264,29 @@ export function connect(options: ConnectOptions): Client {
       async remove(name) {
         const path = `${HOOKS}/${encodeURIComponent(name)}`;
         await wire.send({ op: "remove hook", path, named: name, method: "DELETE" });
+      },
+    },
+    secrets: {
+      async set(name, input) {
+        const response = await wire.send({
+          op: "set secret",
+          path: `${SECRETS}/${encodeURIComponent(name)}`,
+          named: name,
+          method: "PUT",
+          body: JSON.stringify(input),
+          type: JSON_TYPE,
+        });
+        return { info: await response.json() as SecretInfo, created: response.status === 201 };
+      },
+      async list() {
+        const { secrets } = await asked({ op: "list", path: SECRETS }) as {
+          secrets: SecretInfo[];
+        };
+        return secrets;
+      },
+      async remove(name) {
+        const path = `${SECRETS}/${encodeURIComponent(name)}`;
+        await wire.send({ op: "remove secret", path, named: name, method: "DELETE" });
       },
     },
   };

@@ -14,7 +14,7 @@ type Part = { readonly [name: string]: unknown };
 const PLACES: Readonly<Record<string, string>> = {
   id: "The agent's id, or the token's.",
   model: "The model's name; its slashes may stay as they are.",
-  name: "The hook's name: 1 to 48 of a-z, 0-9, `_` and `-`.",
+  name: "The hook's name: 1 to 48 of a-z, 0-9, `_` and `-`; the secret's: of A-Z, 0-9 and `_`.",
   path:
     "The file's path. Its slashes stay as they are; none at all, or a last one, is a directory.",
 };
@@ -26,6 +26,7 @@ const TAGS: Readonly<Record<string, string>> = {
   OpenAI: "What clients of OpenAI's API ask: agents as models, and models by an agent's budget.",
   Tokens: "What other programs may do with which agents.",
   Hooks: "Who else may send, by a signature in place of a token.",
+  Secrets: "What requests may refer to by a name; nobody is told a value.",
   About: "This document, and pages to look at.",
 };
 const ABOUT =

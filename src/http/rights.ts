@@ -15,6 +15,7 @@ export type Deed =
   | "pause or resume the runtime"
   | "make or revoke tokens"
   | "see or change hooks"
+  | "see or change secrets"
   | "export or import agents"
   | "back up the database";
 
@@ -33,6 +34,7 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "pause or resume the runtime": ["operator"],
   "make or revoke tokens": ["operator"],
   "see or change hooks": ["operator"],
+  "see or change secrets": ["operator"],
   "export or import agents": ["operator"],
   "back up the database": ["operator"],
 };

@@ -78,6 +78,8 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
     why: "keys, NIP-44, NIP-19, and BIP-340 over what is no event",
   },
   "src/providers/signer/keyfile.ts": { world: "deno", why: "keys in a file of this machine" },
+  "src/providers/secrets/file.ts": { world: "deno", why: "secrets in a file of this machine" },
+  "src/providers/secrets/private_file.ts": { world: "deno", why: "reads and writes that file" },
   "conformance/memory.ts": {
     on: ["src/backends", "src/providers/signer/memory.ts"],
     world: "web",

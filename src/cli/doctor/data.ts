@@ -17,7 +17,9 @@ const OTHERS_WRITE = 0o022;
 const MAX_FAULT_COLUMNS = 160;
 const DATABASE = "agentd.db";
 /** What only its owner may read. */
-const SECRET_FILES = ["keys", "token", "hook_secrets"] as const;
+const SECRET_FILES = ["keys", "token", "hook_secrets", "secrets", "runtime_key"] as const;
+/** Those that are there from the first start on. */
+const ALWAYS: readonly string[] = ["keys", "token"];
 
 export async function lookAtData(call: Call, home: Home, seen: Seen | undefined): Promise<Group> {
   const title = "Data directory";
@@ -29,7 +31,7 @@ export async function lookAtData(call: Call, home: Home, seen: Seen | undefined)
     await look("free space", () => lookAtSpace(home)),
     await look("database", () => lookAtDatabase(call, home, seen)),
     ...(await Promise.all(secrets)).filter(({ name, state }) =>
-      name !== "hook_secrets" || state !== "absent"
+      ALWAYS.includes(name) || state !== "absent"
     ),
     await look("sources", () => lookAtSources(home)),
   ];
