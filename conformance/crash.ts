@@ -5,6 +5,7 @@
 export { type Crashing, crashing, type When } from "./crash/crashing.ts";
 export { messaging } from "./crash/messaging.ts";
 export { anonymous, sending } from "./crash/sending.ts";
+export { spending } from "./crash/spending.ts";
 export { type Deaths, type Mortal, through } from "./crash/through.ts";
 export { ticking } from "./crash/ticking.ts";
 export type { Workload } from "./crash/workload.ts";

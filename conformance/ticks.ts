@@ -6,6 +6,7 @@ import { atomicLaws } from "./ticks/atomic.ts";
 import { conflictLaws } from "./ticks/conflict.ts";
 import { failureLaws } from "./ticks/failure.ts";
 import { lifeLaws } from "./ticks/lives.ts";
+import { moneyLaws } from "./ticks/money.ts";
 import { orderLaws } from "./ticks/order.ts";
 import { overflowLaws } from "./ticks/overflow.ts";
 import { peerLaws } from "./ticks/peers.ts";
@@ -43,4 +44,5 @@ export const tickLaws: readonly TickLaw[] = [
   ...recordLaws,
   ...reachLaws,
   ...secretLaws,
+  ...moneyLaws,
 ];

@@ -5,6 +5,7 @@ import type { AgentHost } from "./core/host.ts";
 import type { Meter } from "./core/meter.ts";
 import type { DirectoryProvider, SigningService } from "./core/provider.ts";
 import type { Runtime } from "./core/runtime.ts";
+import type { ServiceTable } from "./core/view.ts";
 import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
 import { builtins as standard } from "./agents/mod.ts";
@@ -16,6 +17,8 @@ export interface AgentdOptions {
   readonly signer: SigningService;
   /** Beside the built-in ones, or in place of those of the same name. They are trusted as the program itself. */
   readonly agents?: Readonly<Record<string, Agent & { readonly about?: string }>>;
+  /** Beside the standard ones, or in place of those of the same path. */
+  readonly services?: ServiceTable;
   /** Where agents run that are not built in; without one such an agent is refused. */
   readonly moduleHost?: AgentHost;
   /** Gives agents directories of the host; without it there are none to mount. */
@@ -37,7 +40,7 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
   return await startRuntime({
     backend: options.backend,
     signer: options.signer,
-    services,
+    services: { ...services, ...options.services },
     directories: options.directories,
     host: hostFor(inlineHost(agents), options.moduleHost),
     builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),

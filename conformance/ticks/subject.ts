@@ -3,6 +3,7 @@ import type { Agent } from "../../src/core/agent.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Law } from "../law.ts";
+import type { Shop } from "./shop.ts";
 
 /** By the name under which they are created. */
 export type Agents = Readonly<Record<string, Agent>>;
@@ -32,6 +33,8 @@ export interface TickSubject {
   readonly touched: ReadonlySet<string>;
   /** Secret keys that the signer has made so far, 32 bytes each. */
   readonly secrets: readonly Uint8Array[];
+  /** Somebody outside, mounted at `/shop` for every agent. */
+  readonly shop: Shop;
   /** What the runtimes told nobody else. */
   readonly errors: readonly unknown[];
 }

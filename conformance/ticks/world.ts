@@ -1,11 +1,13 @@
 /** Makes subjects for the laws of ticks: a runtime on any rows, with a clock of its own, in parts that can be spoilt one by one. */
 import { createAgentd } from "../../src/agentd.ts";
 import type { Backend } from "../../src/core/backend.ts";
+import type { ServiceTable } from "../../src/core/view.ts";
 import type { SigningService } from "../../src/core/provider.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
 import type { Subject } from "../law.ts";
 import { answer } from "./scene.ts";
 import type { Agents, TickSubject } from "./subject.ts";
+import { openShop, SHOP } from "./shop.ts";
 import { calm, type Tap, tapped } from "./tap.ts";
 
 export interface Clock {
@@ -29,6 +31,8 @@ export interface Parts {
   readonly backend: Backend;
   readonly agents: Agents;
   readonly signer: SigningService;
+  /** Beside the standard ones. */
+  readonly services: ServiceTable;
   readonly onError: (error: unknown) => void;
 }
 
@@ -54,6 +58,8 @@ export function tickSubject(name: string, options: WorldOptions): Subject<TickSu
       const ground = await options.ground();
       const secrets: Uint8Array[] = [];
       const errors: unknown[] = [];
+      const shop = openShop();
+      const services = { [SHOP]: shop.mount };
       const signer = options.signer((bytes) => {
         const secret = options.random(bytes);
         secrets.push(secret.slice());
@@ -68,7 +74,7 @@ export function tickSubject(name: string, options: WorldOptions): Subject<TickSu
         const backend = await ground.open(clock);
         await meanwhile?.(backend);
         tap = tapped(backend);
-        const parts = { backend: tap.backend, agents, signer, onError };
+        const parts = { backend: tap.backend, agents, signer, services, onError };
         return runtime = await answer(subject, () => begin(parts));
       }
       function onError(error: unknown): void {
@@ -77,6 +83,7 @@ export function tickSubject(name: string, options: WorldOptions): Subject<TickSu
       const subject: TickSubject = {
         clock,
         secrets,
+        shop,
         errors,
         settled: () => calm(() => tap),
         get backend() {

@@ -94,13 +94,20 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
   let dying: Promise<unknown> = Promise.resolve();
   let policy = options.policy;
 
+  /** The end of a job stands behind the tick that began it: where that is tried again, it must not be heard before. */
+  function lineOf({ source, metadata: { parent_id } }: Envelope): string {
+    if (source.kind === "system" && source.reason === "job") {
+      for (const entry of queue.all()) if (entry.id === parent_id) return entry.sender;
+    }
+    return senderOf(source);
+  }
   function entryOf(n: number, envelope: Envelope, bytes: number): Waiting {
     const keep = heldBytes + bytes <= MAX_HELD_BYTES;
     if (keep) heldBytes += bytes;
     return {
       n,
       id: envelope.id,
-      sender: senderOf(envelope.source),
+      sender: lineOf(envelope),
       front: envelope.source.kind === "manual",
       bytes,
       at: envelope.timestamp,

@@ -6,6 +6,7 @@ import {
   messaging,
   type Mortal,
   sending,
+  spending,
   through,
   ticking,
   type When,
@@ -23,6 +24,7 @@ const WORKLOADS: readonly (() => Workload)[] = [
   anonymous,
   () => ticking,
   () => messaging,
+  () => spending,
 ];
 /** On a disk each run takes some ten times as long: every so manyth touch is tried. */
 const SQLITE_STRIDE = Deno.env.get("CRASH_ALL") ? 1 : 11;

@@ -53,7 +53,11 @@ export function spoiltTicks(name: string, spoil: TickSpoil): Subject<TickSubject
       const host = inlineHost(parts.agents);
       const runtime = await startRuntime({
         ...parts,
-        services: spoiltServices({ ...services, ...spoil.services }, spoil, parts),
+        services: spoiltServices(
+          { ...services, ...parts.services, ...spoil.services },
+          spoil,
+          parts,
+        ),
         host: spoil.host?.(host, parts) ?? host,
         builtins: Object.keys(parts.agents).map((name) => ({ name, about: "" })),
       });
@@ -69,9 +73,9 @@ function spoiltServices(
 ): ServiceTable {
   if (!spoil) return table;
   return Object.fromEntries(
-    Object.entries(table).map(([path, { service, access }]) => [
+    Object.entries(table).map(([path, row]) => [
       path,
-      { access, service: (view: AgentView) => service({ ...view, ...spoil(view, parts) }) },
+      { ...row, service: (view: AgentView) => row.service({ ...view, ...spoil(view, parts) }) },
     ]),
   );
 }
