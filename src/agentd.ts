@@ -2,7 +2,9 @@
 import type { Agent } from "./core/agent.ts";
 import type { Backend } from "./core/backend.ts";
 import type { AgentHost } from "./core/host.ts";
+import type { ComputeProviders } from "./core/compute.ts";
 import type { Meter } from "./core/meter.ts";
+import type { Secrets } from "./core/secrets.ts";
 import type { DirectoryProvider, SigningService } from "./core/provider.ts";
 import type { Runtime } from "./core/runtime.ts";
 import type { ServiceTable } from "./core/view.ts";
@@ -10,7 +12,8 @@ import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
 import { builtins as standard } from "./agents/mod.ts";
 import { inlineHost } from "./hosts/inline.ts";
-import { services } from "./services/mod.ts";
+import { NO_PROVIDERS, NO_SECRETS } from "./core/nothing_sold.ts";
+import { servicesWith } from "./services/mod.ts";
 
 export interface AgentdOptions {
   readonly backend: Backend;
@@ -23,6 +26,10 @@ export interface AgentdOptions {
   readonly moduleHost?: AgentHost;
   /** Gives agents directories of the host; without it there are none to mount. */
   readonly directories?: DirectoryProvider;
+  /** Who sells model calls; nobody if absent. They are closed by whoever opened them. */
+  readonly compute?: ComputeProviders;
+  /** Secrets that services may use for agents; none if absent. */
+  readonly secrets?: Secrets;
   /** Told of what no caller waits for. */
   readonly onError?: (error: unknown) => void;
   /** Counts ticks, envelopes and commits. */
@@ -40,7 +47,13 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
   return await startRuntime({
     backend: options.backend,
     signer: options.signer,
-    services: { ...services, ...options.services },
+    services: {
+      ...servicesWith({
+        compute: options.compute ?? NO_PROVIDERS,
+        secrets: options.secrets ?? NO_SECRETS,
+      }),
+      ...options.services,
+    },
     directories: options.directories,
     host: hostFor(inlineHost(agents), options.moduleHost),
     builtins: Object.entries(agents).map(([name, { about }]) => ({ name, about: about ?? "" })),

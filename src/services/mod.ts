@@ -1,6 +1,12 @@
 /** The mount table: what an agent has, and how far it may go there unless its creator says otherwise. */
+import type { ComputeProviders } from "../core/compute.ts";
+import type { Secrets } from "../core/secrets.ts";
 import type { ServiceTable } from "../core/view.ts";
+import { NO_PROVIDERS, NO_SECRETS } from "../core/nothing_sold.ts";
+import { approvals } from "./approvals.ts";
+import { budget } from "./budget.ts";
 import { code } from "./code.ts";
+import { compute } from "./compute.ts";
 import { ctl } from "./ctl.ts";
 import { deadletter } from "./deadletter.ts";
 import { files } from "./files.ts";
@@ -11,10 +17,31 @@ import { kv } from "./kv.ts";
 import { logs } from "./logs.ts";
 import { mounts } from "./mounts.ts";
 import { outbox } from "./outbox.ts";
+import { secrets } from "./secrets.ts";
 import { state } from "./state.ts";
 import { status } from "./status.ts";
 
-export const services: ServiceTable = {
+/** What an agent may only look at, if at all. */
+const SHOWN = ["read_only", "disabled"] as const;
+
+/** What some services sell, or keep for the whole runtime. */
+export interface Sold {
+  readonly compute: ComputeProviders;
+  readonly secrets: Secrets;
+}
+
+/** The table of a runtime: the same mounts whatever there is to sell. */
+export function servicesWith(sold: Sold): ServiceTable {
+  return {
+    ...plain,
+    "/compute": compute(sold.compute),
+    "/secrets": { service: secrets(sold.secrets), access: "read_only", accesses: SHOWN },
+  };
+}
+
+const plain: ServiceTable = {
+  "/approvals": { service: approvals, access: "read_only", accesses: SHOWN },
+  "/budget": { service: budget, access: "read_only", accesses: SHOWN },
   "/code": { service: code, access: "read_only" },
   "/ctl": { service: ctl, access: "read_write" },
   "/deadletter": { service: deadletter, access: "read_write" },
@@ -29,3 +56,9 @@ export const services: ServiceTable = {
   "/state": { service: state, access: "read_only" },
   "/status": { service: status, access: "read_only" },
 };
+
+/** What a runtime has that was given nothing to sell. */
+export const services: ServiceTable = servicesWith({
+  compute: NO_PROVIDERS,
+  secrets: NO_SECRETS,
+});
