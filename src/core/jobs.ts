@@ -6,12 +6,17 @@ import type { Envelope, Json } from "./envelope.ts";
 import type { Batch, Row } from "./storage.ts";
 import type { EnvelopeId, Timestamp } from "./id.ts";
 import type { Job, JobEnd, JobKind, JobRun, Jobs, JobStatus, JobTerms } from "./outside.ts";
-import type { Live } from "./live.ts";
-import type { Stream } from "./view.ts";
+import type { AgentId } from "./id.ts";
+import type { AgentStorage } from "./storage.ts";
+import type { Backend } from "./backend.ts";
+import type { FileService } from "../fs/file.ts";
+import type { Inbox } from "./inbox.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Stream } from "./event_stream.ts";
+import type { Trace } from "./trace.ts";
 import { announcer } from "./announce.ts";
 import { blobKeys, largeRows, readLarge } from "./blob.ts";
 import { decodeJson, encodeJson, encodeText } from "./code.ts";
-import { exportOf } from "./live.ts";
 import { failureOf } from "./result.ts";
 import { isoTime, uuidv7 } from "./id.ts";
 import { joinBatches } from "./txn.ts";
@@ -76,10 +81,31 @@ export interface JobBook {
 const CANCELLED = "the job was cancelled";
 const CUT_OFF = "the runtime stops";
 
+/** The agent whose jobs they are. */
+export interface JobHome {
+  readonly id: AgentId;
+  readonly backend: Backend;
+  readonly storage: AgentStorage;
+  readonly ledger: Ledger;
+  readonly inbox: Inbox;
+  readonly trace: Trace;
+  readonly agentFiles: FileService;
+  newBlobId(): string;
+  /** How many use it now; it stays in memory meanwhile. */
+  uses: number;
+  /** It has left memory. */
+  readonly closed: boolean;
+}
+
 export function openJobs(
-  live: Live,
+  live: JobHome,
   kinds: (mount: string) => JobKind | undefined,
-  hooks: { readonly onEnd: () => void; readonly onError: (error: unknown) => void },
+  hooks: {
+    /** Nothing is committed before it resolves. */
+    readonly held: () => Promise<void> | undefined;
+    readonly onEnd: () => void;
+    readonly onError: (error: unknown) => void;
+  },
 ): JobBook {
   const { backend, storage } = live;
   const running = new Map<string, Running>();
@@ -101,7 +127,7 @@ export function openJobs(
     };
   }
   async function commit(batch: Batch): Promise<void> {
-    await exportOf(live);
+    await hooks.held();
     await storage.commit(batch);
   }
 

@@ -25,8 +25,7 @@ import type { Meter } from "./meter.ts";
 import { readLarge } from "./blob.ts";
 import { type Numbered, numbered } from "./numbered.ts";
 import { openSends, type Sends } from "./sends.ts";
-import type { JobKind } from "./outside.ts";
-import type { Doing } from "./spend.ts";
+import type { Doing, JobKind } from "./outside.ts";
 import { type JobBook, openJobs } from "./jobs.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
@@ -263,6 +262,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     onError: options.onError,
   });
   const jobs = openJobs(live, options.jobs, {
+    held: () => exportOf(live),
     onEnd: () => options.onSettled(live),
     onError: options.onError,
   });

@@ -1,10 +1,9 @@
 /** What is done in the world outside for an agent: begun at most once, paid from its budget, recorded before its answer is seen. Types only: `spend.ts` keeps the promise. */
-import type { StreamEvent } from "../fs/file.ts";
 import type { Failure } from "./agent.ts";
 import type { AgentId } from "./id.ts";
 import type { FileService } from "../fs/file.ts";
 import type { Json } from "./envelope.ts";
-import type { Stream } from "./view.ts";
+import type { Stream } from "./event_stream.ts";
 
 /** What an order is known by. */
 export interface Order {
@@ -132,4 +131,8 @@ export interface Jobs {
   cancel(id: string): Promise<void>;
 }
 
-export type { StreamEvent };
+/** What is being done now, by its journal's id or its record's key: a second one waits for the first. */
+export interface Doing {
+  readonly digest: string;
+  readonly answer: Promise<Json>;
+}

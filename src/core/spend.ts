@@ -23,12 +23,6 @@ import { WHOLE_AGENT } from "./budget.ts";
 
 const NOTHING: Batch = { check: [], remove: [], put: [] };
 
-/** What is being done now, by its journal id or its record's key: a second one waits for the first. */
-export interface Doing {
-  readonly digest: string;
-  readonly answer: Promise<Json>;
-}
-
 /** An order as it goes through: where it is recorded, and by what it is known. */
 interface Course {
   readonly order: Order;

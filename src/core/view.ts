@@ -1,5 +1,6 @@
 /** One agent as one viewer sees it: what services are given, so that authority is a namespace and never an argument. */
-import type { FileService, StreamEvent } from "../fs/file.ts";
+import type { FileService } from "../fs/file.ts";
+import type { Stream } from "./event_stream.ts";
 import type { Mount } from "../fs/namespace.ts";
 import type { Range, Row } from "./storage.ts";
 import type { AgentId, EnvelopeId } from "./id.ts";
@@ -39,20 +40,6 @@ export interface Rows {
   commitNow(put: readonly Row[], remove: readonly string[]): Promise<void>;
   /** Committed changes of keys that begin with `prefix`, from the call on, until the signal aborts. */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<RowChange>;
-}
-
-/** A file of events, each with a `seq` that only grows. */
-export interface Stream {
-  /** Kept events behind `after` (0: from the oldest), at most `limit`; a first event `gap { from, to }` when older ones were asked for and are gone. */
-  read(options: { readonly after?: number; readonly limit?: number }): Promise<StreamEvent[]>;
-  /** The last `count` that are kept, oldest first. */
-  tail(count: number): Promise<StreamEvent[]>;
-  /** From `after`, else from the last `tail` events, on; ends when the signal aborts. */
-  watch(options: {
-    readonly after?: number;
-    readonly tail?: number;
-    readonly signal: AbortSignal;
-  }): AsyncIterable<StreamEvent>;
 }
 
 /** The answer to an accepted envelope; it is durable. */
@@ -222,4 +209,4 @@ export interface ServiceMount {
 /** Path → mount. */
 export type ServiceTable = Readonly<Record<string, ServiceMount>>;
 
-export type { FileService, Mount };
+export type { FileService, Mount, Stream };
