@@ -1,0 +1,331 @@
+/** The assistant in a real runtime, with a model that follows a script: steps, files, bounds, refusals, and restarts in the middle of a step. */
+import assert from "../assert.ts";
+import { agentId } from "../../src/core/id.ts";
+import type { ServiceTable } from "../../src/core/view.ts";
+import { FileError } from "../../src/fs/error.ts";
+import { file, tree } from "../../src/fs/tree.ts";
+import { entries, readJson, readText, watch, writeText } from "../../src/fs/use.ts";
+import type { Script } from "../services/compute/scripted.ts";
+import {
+  begun,
+  DOLLAR,
+  held,
+  ID,
+  messagesOf,
+  mustBeWhole,
+  OPERATOR,
+  PAID,
+  plays,
+  type Say,
+  says,
+  test,
+  world,
+} from "./assistant/world.ts";
+
+test(
+  "a message is answered by the model, and the talk goes on",
+  () => plays("Hello.", "Again."),
+  async (w) => {
+    assert.equal(await w.ask("hi"), "Hello.");
+    assert.equal(await w.ask({ and: "JSON" }), "Again.");
+    const [system, ...rest] = messagesOf(w.model.calls[1]);
+    assert.deepEqual(
+      rest,
+      [
+        { role: "user", content: "[from http:operator]\nhi" },
+        { role: "assistant", content: "Hello." },
+        { role: "user", content: '{"and":"JSON"}' },
+      ].map((m) => ({ ...m, content: m.content.replace("[from http:operator]\n", "") })),
+    );
+    assert.match(
+      system!.content as string,
+      /^You are kind\.\n\nYou are the agent helper\. It is 2026-/,
+    );
+    assert.match(system!.content as string, /^\/files \(read write\): your own files/m);
+    assert.equal(w.model.calls[0]!.stream, true);
+    const { question, waiting, turns } = await w.memory();
+    assert.deepEqual([question, waiting, turns.length], [null, [], 2]);
+  },
+);
+
+test("what it does is done on its files, and the model sees what came of it", () =>
+  plays(
+    [["write", { path: "/files/a.txt", content: "milk" }], ["read", { path: "/files/a.txt" }]],
+    [["read", { path: "/files/none" }]],
+    "Done.",
+  ), async (w) => {
+  assert.equal(await w.ask("note milk"), "Done.");
+  assert.equal(await readText(w.files, "/files/a.txt"), "milk");
+  const messages = messagesOf(w.model.calls[2]);
+  mustBeWhole(messages);
+  const results = messages.filter(({ role }) => role === "tool").map(({ content }) => content);
+  assert.deepEqual(results.slice(0, 2), ["written", "milk"]);
+  assert.match(results[2] as string, /^Error: Cannot .*\/files\/none.*not_found/);
+  const trajectory = await readText(w.files, "/logs/trajectory");
+  for (const op of ["write", "read"]) {
+    assert.ok(trajectory.includes(`"op":"${op}","path":"/files/a.txt"`), op);
+  }
+});
+
+test(
+  "what is not mounted for it, it cannot reach",
+  () => plays([["write", { path: "/files/a", content: "x" }], ["list", { path: "/kv" }]], "No."),
+  async (w) => {
+    assert.equal(await w.ask("write"), "No.");
+    const [, , , first, second] = messagesOf(w.model.calls[1]);
+    assert.match(first!.content as string, /permission_denied/);
+    assert.match(second!.content as string, /permission_denied/);
+    assert.doesNotMatch(messagesOf(w.model.calls[0])[0]!.content as string, /\/kv/);
+  },
+  { request: { mounts: { "/files": "read_only", "/kv": "disabled" } } },
+);
+
+const forever: Script = says([["list", { path: "/" }]]);
+
+test(
+  "it stops at max_steps and says so, and answers the next message",
+  () => plays(forever, forever, forever, "Yes."),
+  async (w) => {
+    assert.match(
+      await w.ask("loop"),
+      /^I stopped after 3 model calls without an answer \(max_steps\)/,
+    );
+    assert.equal(w.model.calls.length, 3);
+    assert.equal(await w.ask("are you there?"), "Yes.");
+    mustBeWhole(messagesOf(w.model.calls[3]));
+  },
+  { config: { model: "m", max_steps: 3 } },
+);
+
+Deno.test("assistant: messages that come while it thinks wait, and each gets its own answer", async () => {
+  const first = held();
+  const w = await world(plays(first.script, "Two.", "Three."));
+  const one = await w.send("1");
+  await first.begun;
+  const [two, three] = [await w.send("2"), await w.send("3")];
+  const answers = Promise.all([one, two, three].map(w.replies));
+  first.say("One.");
+  assert.deepEqual(await answers, [["One."], ["Two."], ["Three."]]);
+  await w.runtime.stop(0);
+});
+
+for (const end of ["a stop", "a power cut"]) {
+  Deno.test(`assistant: ${end} in the middle of a step loses nothing`, async () => {
+    const second = held();
+    const before = await world(
+      plays([["write", { path: "/files/a", content: "1" }]], second.script),
+    );
+    const one = await before.send("1");
+    await second.begun;
+    const two = await before.send("2");
+    if (end === "a stop") await before.runtime.stop(0);
+    const rows = end === "a stop" ? before.backend : before.backend.reopen();
+    const after = await world(plays("One.", "Two."), { rows });
+    assert.deepEqual(await Promise.all([one, two].map(after.replies)), [["One."], ["Two."]]);
+    assert.equal(await readText(after.files, "/files/a"), "1");
+    const messages = messagesOf(after.model.calls[0]);
+    mustBeWhole(messages);
+    assert.deepEqual(messages.map(({ role }) => role), ["system", "user", "assistant", "tool"]);
+    await after.runtime.stop(0);
+    if (end !== "a stop") await before.runtime.stop(0);
+  });
+}
+
+Deno.test("assistant: a pause in the middle of a step keeps the answer until it is resumed", async () => {
+  const first = held();
+  const w = await world(plays(first.script));
+  const one = await begun(w, "1");
+  await writeText(w.files, "/ctl", "pause");
+  const inbox = await watch(w.files, "/inbox");
+  first.say("Here.");
+  for await (const _ of inbox) break;
+  assert.notEqual((await w.memory()).question, null);
+  await writeText(w.files, "/ctl", "resume");
+  assert.deepEqual(await w.replies(one), ["Here."]);
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: a model call that is cancelled ends the answer, not the talk", async () => {
+  const first = held();
+  const w = await world(plays(first.script, "Yes."));
+  const one = await begun(w, "1");
+  const { waits } = (await w.memory()).question!;
+  assert.equal(waits!.kind, "job");
+  await writeText(w.files, `/compute/jobs/${(waits as { id: string }).id}/ctl`, "cancel");
+  assert.deepEqual(await w.replies(one), ["Stopped: the model call was cancelled."]);
+  assert.equal(await w.ask("2"), "Yes.");
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: an answer that takes too long is given up, and so is its model call", async () => {
+  const first = held();
+  const w = await world(plays(first.script), { config: { model: "m", max_answer_ms: 5_000 } });
+  const one = await begun(w, "1");
+  await w.backend.clock.advance(4_999);
+  assert.notEqual((await w.memory()).question, null);
+  await w.backend.clock.advance(1);
+  assert.deepEqual(await w.replies(one), [
+    "I stopped: there was no answer within 5 s (max_answer_ms).",
+  ]);
+  for await (const { name } of entries(w.files, "/compute/jobs")) {
+    assert.equal(
+      (await readJson<{ status: string }>(w.files, `/compute/jobs/${name}/status`)).status,
+      "cancelled",
+    );
+  }
+  await w.runtime.stop(0);
+});
+
+test("what the budget refuses is told, and nobody is asked", () => plays("Rich."), async (w) => {
+  assert.match(
+    await w.ask("1"),
+    /^My budget does not allow this model call: .*\(budget_exceeded\)$/,
+  );
+  assert.equal(w.model.calls.length, 0);
+  await writeText(w.files, "/budget/policy", JSON.stringify(DOLLAR));
+  assert.equal(await w.ask("2"), "Rich.");
+}, PAID);
+
+test(
+  "a model that has no tool calls only talks, and that is said once",
+  () => plays("Hi.", "Ho."),
+  async (w) => {
+    assert.equal(
+      await w.ask("1"),
+      "Hi.\n\n(The model m has no tool calls, so I cannot use my files: I can only talk.)",
+    );
+    assert.equal(await w.ask("2"), "Ho.");
+    for (const { input } of w.model.calls) assert.equal("tools" in (input as object), false);
+    assert.doesNotMatch(messagesOf(w.model.calls[0])[0]!.content as string, /\/files/);
+  },
+  { models: [{ id: "m", tools: false }] },
+);
+
+test("a server that refuses tools is asked without them", () => {
+  const script: Script = (call, sink, signal) => {
+    if (!("tools" in (call.input as object))) return says("Hi.")(call, sink, signal);
+    throw new FileError("invalid_request", "ask", "m", { detail: "m does not support tools" });
+  };
+  return script;
+}, async (w) => {
+  assert.match(await w.ask("1"), /^Hi\.\n\n\(The model m has no tool calls/);
+  assert.equal(await w.ask("2"), "Hi.");
+  assert.equal(w.model.calls.length, 3);
+}, { models: [{ id: "m" }] });
+
+test("a model that is not there is told with those that are", () => plays(), async (w) => {
+  assert.match(await w.ask("1"), /^I cannot have this model: .*"gpt-9".*\bm\b.*\(not_found\)$/);
+}, { config: { model: "gpt-9" } });
+
+test("without a name, a model is found that has tool calls", () => plays("Hi."), async (w) => {
+  assert.equal(await w.ask("1"), "Hi.");
+  assert.equal(w.model.calls[0]!.model, "able");
+}, {
+  config: {},
+  models: [{ id: "x", kinds: ["embeddings"] }, { id: "y" }, { id: "able", tools: true }],
+});
+
+test("without any model, it says what to do", () => plays(), async (w) => {
+  assert.match(await w.ask("1"), /^I have no model\. Start a model server/);
+}, { config: {}, models: [] });
+
+Deno.test("assistant: a server that is down is told once, and not asked for ever", async () => {
+  const w = await world(plays());
+  w.model.status = "down";
+  assert.match(await w.ask("1"), /^No model can be reached: .*\(provider_unavailable\)$/);
+  assert.equal(w.model.calls.length, 0);
+  assert.equal((await w.memory()).question, null);
+  await w.runtime.stop(0);
+});
+
+test("an answer that was cut off, or is empty, is no secret", () => {
+  const long: Script = (call) =>
+    Promise.resolve({
+      output: { text: "Once upon", finish_reason: "length" },
+      usage: undefined,
+      model: call.model,
+    });
+  return plays(long, "");
+}, async (w) => {
+  assert.match(await w.ask("1"), /^Once upon\n\[The model's answer was cut off/);
+  assert.equal(await w.ask("2"), "(The model said nothing.)");
+});
+
+test("the conversation stays within its bound, whatever comes", () =>
+  plays(
+    ...Array.from({ length: 6 }, (): (Say | Script)[] => [
+      [["write", { path: "/files/a", content: "y".repeat(5_000) }], ["read", { path: "/files/a" }]],
+      "z".repeat(3_000),
+    ]).flat(),
+  ), async (w) => {
+  for (let i = 0; i < 6; i++) await w.ask("x".repeat(1_000));
+  for (const call of w.model.calls) {
+    const [system, ...rest] = messagesOf(call);
+    mustBeWhole(rest);
+    assert.ok(JSON.stringify(rest).length <= 4_096 + 200, `${JSON.stringify(rest).length}`);
+    assert.equal(rest[0]!.role, "user");
+    if (call === w.model.calls.at(-1)) assert.match(system!.content as string, /were dropped/);
+  }
+  assert.match(
+    await w.ask("x".repeat(5_000)),
+    /^This message is too long for me: I take 2048 bytes/,
+  );
+}, { config: { model: "m", max_conversation_bytes: 4_096 } });
+
+Deno.test("assistant: a file that changes under its tick is read again, and the model gets what it holds then", async () => {
+  let meddle = async () => {};
+  const meddler: ServiceTable = {
+    "/meddle": {
+      service: () => tree(file({ call: () => meddle().then(() => "") })),
+      access: "read_write",
+    },
+  };
+  const looks: Say = [
+    ["read", { path: "/files/a" }],
+    ["call", { path: "/meddle", request: "" }],
+    ["write", { path: "/files/a", content: "!", append: true }],
+  ];
+  const w = await world((call, ...rest) => {
+    const results = messagesOf(call).filter(({ role }) => role === "tool");
+    return says(results.length === 0 ? looks : `It says ${results[0]!.content}.`)(call, ...rest);
+  }, { services: meddler });
+  await writeText(w.files, "/files/a", "old");
+  meddle = async () => {
+    meddle = async () => {};
+    await writeText(w.files, "/files/a", "new");
+  };
+  const one = await w.send("1");
+  await w.backend.clock.advance(1_000);
+  assert.deepEqual(await w.replies(one), ["It says new."]);
+  assert.equal(await readText(w.files, "/files/a"), "new!");
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: what is no config is refused at the creation, with its fields", async () => {
+  await assert.rejects(world(plays(), { config: { modell: "m" } }), /modell.*max_steps/s);
+  const w = await world(plays("Hi."));
+  await w.runtime.configure(ID, { config: { max_steps: 0 } }, "operator");
+  assert.match(await w.ask("1"), /max_steps/);
+  await w.runtime.configure(ID, { config: { model: "m" } }, "operator");
+  assert.equal(await w.ask("2"), "Hi.");
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: another agent is answered, but its answers are not", async () => {
+  const w = await world(plays("Hi, twin.", "Hi."));
+  await w.runtime.create({ id: agentId("twin"), agent: "assistant", config: { model: "m" } });
+  const source = { kind: "agent", agent_id: agentId("twin") } as const;
+  await w.runtime.deliver(
+    ID,
+    { payload: { kind: "text", text: "hello" } },
+    source,
+  );
+  assert.equal(await w.ask("2"), "Hi.");
+  await w.backend.clock.advance(1_000);
+  assert.equal(messagesOf(w.model.calls[0])[1]!.content, "[from twin]\nhello");
+  assert.equal(w.model.calls.length, 2);
+  const twin = await w.runtime.files(agentId("twin"), OPERATOR);
+  const trace = await readText(twin, "/logs/trajectory");
+  assert.match(trace, /Hi, twin\./);
+  await w.runtime.stop(0);
+});
