@@ -6,7 +6,7 @@ import { FileError, hasCode } from "../fs/error.ts";
 import type { AgentStorage, Batch, Row } from "./storage.ts";
 import type { Announcer } from "./announce.ts";
 import { type Approval, APPROVAL_TTL_MS, type Approvals, MAX_APPROVALS } from "./approval.ts";
-import type { Envelope, Json } from "./envelope.ts";
+import type { Envelope } from "./envelope.ts";
 import type { Inbox } from "./inbox.ts";
 import type { RowChange } from "./view.ts";
 import type { Trace } from "./trace.ts";
@@ -312,7 +312,7 @@ function envelopeOf({ id, state, path, mount }: Approval, nowMs: number): Envelo
     id: `approval:${id}` as EnvelopeId,
     timestamp: nowMs as Timestamp,
     source: { kind: "system", reason: "approval" },
-    payload: { kind: "json", data: { approval_id: id, state, path, mount } as Json },
+    payload: { kind: "json", data: { event: "approval", approval_id: id, state, path, mount } },
     metadata: {},
   };
 }

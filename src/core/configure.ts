@@ -6,7 +6,8 @@ import type { Json } from "./envelope.ts";
 import { exportOf, type Live } from "./live.ts";
 import type { Access, MountRow, ServiceTable } from "./view.ts";
 import type { DirectoryMount } from "./provider.ts";
-import type { BudgetPolicy } from "./budget.ts";
+import { presetBudgets } from "./autonomy.ts";
+import type { BudgetPolicy, Budgets } from "./budget.ts";
 import { checkedBudgets, mergedBudgets } from "./budgets.ts";
 import { checkedLimits } from "./limits.ts";
 import { checkedTable, mergedMounts, mountRows } from "./mounts.ts";
@@ -17,7 +18,7 @@ import { key } from "./keys.ts";
 
 /** Characters of an agent's name. */
 export const MAX_NAME = 200;
-const SETTING = /^[a-z][a-z0-9_-]{0,63}$/;
+const SETTING = /^[a-z][a-z0-9._-]{0,63}$/;
 const MAX_SETTING_BYTES = 64 * 1024;
 /** A larger config or setting is told in the trajectory by its digest. */
 const MAX_TOLD_CHARS = 16 * 1024;
@@ -61,7 +62,7 @@ export async function configure(
       ...(change.config === undefined ? {} : { config: change.config }),
       ...(limits === undefined ? {} : { limits: checkedLimits(limits, record.limits) }),
       ...(mounts === undefined ? {} : { mounts: mergedMounts(record.mounts, mounts, services) }),
-      ...(budgets === undefined ? {} : { budgets: mergedBudgets(record.budgets, budgets) }),
+      ...(budgets === undefined ? {} : { budgets: withPolicies(record, budgets) }),
     };
     const changed = (["name", "config", "limits", "mounts", "budgets"] as const).filter((field) =>
       JSON.stringify(next[field]) !== JSON.stringify(record[field])
@@ -111,16 +112,27 @@ export async function setBudget(
   policy: BudgetPolicy | null,
   by: string,
 ): Promise<void> {
-  const { [mount]: wanted = null } = checkedBudgets(services, { [mount]: policy });
+  const change = checkedBudgets(services, { [mount]: policy });
   await changeRecord(live, by, (record) => {
-    const next = { ...record, budgets: mergedBudgets(record.budgets, { [mount]: wanted }) };
-    const before = record.budgets?.[mount] ?? null;
-    if (JSON.stringify(before) === JSON.stringify(wanted)) return undefined;
+    const budgets = withPolicies(record, change);
+    const [before, after] = [record.budgets, budgets].map((of) => policyAt(of, mount));
+    if (JSON.stringify(before) === JSON.stringify(after)) return undefined;
     return {
-      next,
-      event: { type: "budget", before: { [mount]: before }, after: { [mount]: wanted } },
+      next: { ...record, budgets },
+      event: { type: "budget", before: { [mount]: before }, after: { [mount]: after } },
     };
   });
+}
+
+function withPolicies(
+  { budgets, autonomy }: AgentRecord,
+  change: ReturnType<typeof checkedBudgets>,
+): Budgets {
+  return presetBudgets(mergedBudgets(budgets, change), autonomy);
+}
+
+function policyAt(budgets: Budgets | undefined, mount: string): BudgetPolicy | null {
+  return budgets && Object.hasOwn(budgets, mount) ? budgets[mount]! : null;
 }
 
 /**
@@ -152,7 +164,7 @@ export async function setSetting(
 function mustFit(name: string, value: Json | null): void {
   if (!SETTING.test(name)) {
     throw new FileError("invalid_request", "set", name.slice(0, 140), {
-      detail: "a setting's name is 1 to 64 of a-z, 0-9, _ and -, and begins with a letter",
+      detail: 'a setting\'s name is 1 to 64 of a-z, 0-9, ".", _ and -, and begins with a letter',
     });
   }
   const bytes = encodeJson(value).length;

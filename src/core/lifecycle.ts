@@ -161,17 +161,21 @@ async function newRecord(
 
 /** What it may use and spend: a preset, and over it what the request says itself. */
 async function authorityOf(
-  { mounts = {}, budgets = {}, autonomy = "autonomous" }: CreateRequest,
+  { mounts = {}, budgets = {}, autonomy }: CreateRequest,
   deps: LifecycleDeps,
-): Promise<Pick<AgentRecord, "mounts" | "budgets">> {
+): Promise<Pick<AgentRecord, "mounts" | "budgets" | "autonomy">> {
   const { services } = deps;
   const table = mergedMounts(
-    presetMounts(services, autonomy),
+    autonomy === undefined ? {} : presetMounts(services, autonomy),
     await checkedTable(mounts, deps),
     services,
   );
   const given = mergedBudgets({}, checkedBudgets(services, budgets));
-  return { mounts: table, budgets: presetBudgets(given, autonomy) };
+  return {
+    mounts: table,
+    budgets: presetBudgets(given, autonomy),
+    ...(autonomy === undefined ? {} : { autonomy }),
+  };
 }
 
 function codeFields(agent: CreateRequest["agent"]): Pick<AgentRecord, "agent" | "code_digest"> {

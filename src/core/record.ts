@@ -1,6 +1,7 @@
 /** An agent's own rows: what its creator decided, the phase of its life, and what each tick changes. */
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
+import type { Autonomy } from "./autonomy.ts";
 import type { Budgets } from "./budget.ts";
 import type { Failure, Limits } from "./agent.ts";
 import type { DirectoryMount } from "./provider.ts";
@@ -24,6 +25,8 @@ export interface AgentRecord {
   readonly mounts: { readonly [path: string]: Access | DirectoryMount | null };
   /** What it may spend; absent: nothing. */
   readonly budgets?: Budgets;
+  /** The preset under which it was made: what is given to it later is held to it. */
+  readonly autonomy?: Autonomy;
   /** Small values that services keep of the agent. */
   readonly settings?: { readonly [name: string]: Json };
   /** SHA-256 of the request that made it, so that the same request again is no error. */

@@ -1,6 +1,8 @@
 /** /agents: made, listed, looked at, changed and deleted; below one of them its files, and short names for a few. */
 import { z } from "zod";
 import { ACCESSES, concerns } from "../core/access.ts";
+import { AUTONOMIES } from "../core/autonomy.ts";
+import { budgetPolicySchema } from "../core/budget.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { limitsSchema } from "../core/limits.ts";
 import { directoryMountSchema } from "../core/mounts.ts";
@@ -54,7 +56,7 @@ export function agentRoutes(deps: AgentsDeps): Route[] {
         POST: {
           id: "createAgent",
           about: "Makes an agent",
-          more: "Code, limits and mounts are the operator's to give.",
+          more: "Code, limits, mounts and budgets are the operator's to give.",
           needs: "create an agent",
           body: jsonBody("What it is to be.", CREATE_AGENT),
           answers: {
@@ -86,7 +88,7 @@ export function agentRoutes(deps: AgentsDeps): Route[] {
         },
         PATCH: {
           id: "configureAgent",
-          about: "Changes what the operator decides: name, config, limits, mounts",
+          about: "Changes what the operator decides: name, config, limits, mounts, budgets",
           more: "What is left out stays as it is. One commit, which the trajectory tells of.",
           needs: "configure an agent",
           body: jsonBody("What changes.", CHANGE_AGENT),
@@ -221,6 +223,8 @@ async function info(runtime: Runtime, id: AgentId, visit: Visit): Promise<Respon
 const mount = z.union([z.enum(ACCESSES), directoryMountSchema]);
 const MOUNTS_ABOUT = "Access by path, or a directory of the host.";
 
+const BUDGETS_ABOUT = "What it may spend, in micro-USD, by mount; `/` is all of it.";
+
 const CREATE_AGENT = named(
   "CreateAgent",
   z.strictObject({
@@ -237,6 +241,12 @@ const CREATE_AGENT = named(
     goals: z.array(z.string()),
     mounts: z.record(z.string(), mount).meta({ description: MOUNTS_ABOUT }),
     limits: limitsSchema,
+    budgets: z.record(z.string(), budgetPolicySchema).meta({ description: BUDGETS_ABOUT }),
+    autonomy: z.enum(AUTONOMIES).meta({
+      description: "A preset of the mounts, under what `mounts` says. supervised: whatever it " +
+        "does waits for a yes; semi: signing, and what costs more than $0.10, does; " +
+        "autonomous: its budgets are all that holds it.",
+    }),
   }).partial().required({ agent: true }),
 );
 
@@ -245,7 +255,9 @@ async function create(runtime: Runtime, visit: Visit): Promise<Response> {
   const { request, principal, target: { path } } = visit;
   const body = await readJson(request, path, CREATE_AGENT.schema);
   if (typeof body.agent !== "string") demand(principal, "deploy code", path);
-  if (body.limits || body.mounts) demand(principal, "set limits, mounts or budgets", path);
+  if (body.limits || body.mounts || body.budgets) {
+    demand(principal, "set limits, mounts or budgets", path);
+  }
   const id = body.id === undefined ? {} : { id: agentId(body.id) };
   const made = await runtime.create({ ...body, ...id } as CreateRequest);
   return json(madeBody(made.info), made.created ? 201 : 200, {
@@ -261,6 +273,9 @@ const CHANGE_AGENT = named(
     limits: limitsSchema,
     mounts: z.record(z.string(), mount.nullable()).meta({
       description: `${MOUNTS_ABOUT} null: no longer mounted.`,
+    }),
+    budgets: z.record(z.string(), budgetPolicySchema.nullable()).meta({
+      description: `${BUDGETS_ABOUT} null: it has none any more.`,
     }),
   }).partial(),
 );

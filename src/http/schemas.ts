@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { LifecycleState, TickResult } from "../core/agent.ts";
 import { ACCESSES } from "../core/access.ts";
+import { budgetPolicySchema } from "../core/budget.ts";
 import type { Json } from "../core/envelope.ts";
 import { limitsSchema } from "../core/limits.ts";
 import type { AgentDetails, AgentInfo, RuntimeStatus, Waited } from "../core/runtime.ts";
@@ -83,10 +84,16 @@ const mountRow: z.ZodType<MountRow> = z.object({
   hidden: z.array(z.string()).exactOptional(),
 });
 
+const policy = budgetPolicySchema.meta({ description: "Amounts in micro-USD." });
+
 export const AGENT = named<AgentInfo>("Agent", agentInfo);
 export const AGENT_DETAILS = named<AgentDetails>(
   "AgentDetails",
-  agentInfo.extend({ config: json, mounts: z.array(mountRow) }),
+  agentInfo.extend({
+    config: json,
+    mounts: z.array(mountRow),
+    budgets: z.record(z.string(), policy).exactOptional(),
+  }),
 );
 export const AGENT_PAGE = named(
   "AgentPage",

@@ -71,7 +71,13 @@ Deno.test("the same request passes once after a yes, and is asked anew the next 
   equal(envelope!.id, `approval:${asked.id}`);
   deepEqual((await inbox.load(envelope!)).payload, {
     kind: "json",
-    data: { approval_id: asked.id, state: "approved", path: "/wallet/pay", mount: "/wallet" },
+    data: {
+      event: "approval",
+      approval_id: asked.id,
+      state: "approved",
+      path: "/wallet/pay",
+      mount: "/wallet",
+    },
   });
 });
 

@@ -86,6 +86,12 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
   "DELETE /hooks/{name}": { right: "operator" },
   // By its signature and not by who brings it; here there is none.
   "POST /hooks/{name}": { right: "anyone", also: [401] },
+  "GET /secrets": { right: "operator" },
+  "PUT /secrets/{name}": {
+    right: "operator",
+    body: json({ value: "a value of enough letters", hosts: ["api.example.com"] }),
+  },
+  "DELETE /secrets/{name}": { right: "operator" },
   "GET /v1/models": { right: "list" },
   // Who may not know of the agent is told the same as of one that is not there.
   "GET /v1/models/{model}": { right: "list", also: [404] },
@@ -143,6 +149,17 @@ export const ASKING_MORE: Readonly<Record<string, RouteRule & { readonly at: str
     right: "operator",
     body: json({ id: "{new}", agent: "echo", mounts: { "/kv": "read_only" } }),
   },
+  "create with budgets": {
+    at: "POST /agents",
+    right: "operator",
+    body: json({ id: "{new}", agent: "echo", budgets: { "/": { per_day_micro_usd: 1 } } }),
+  },
+  // Each preset is at most what an agent gets anyway.
+  "create with less autonomy": {
+    at: "POST /agents",
+    right: "make",
+    body: json({ id: "{new}", agent: "echo", autonomy: "supervised" }),
+  },
   // To operate an agent is not to open the host to it.
   "mount a directory of the host": {
     at: "PUT /agents/{id}/mounts",
@@ -184,7 +201,29 @@ const WATCHED_DIR: FileRule = { dir: true, watch: "look" };
 /** `*` is a name, `**` any number of them. The first that fits counts. */
 export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/", DIR],
+  ["/approvals", WATCHED_DIR],
+  ["/approvals/open", SEEN],
+  ["/approvals/*", { ...WATCHED, write: "own", body: "deny", also: [409] }],
+  ["/budget", DIR],
+  ["/budget/ledger", WATCHED],
+  ["/budget/policy", { ...WATCHED, write: "own", body: json({ "/": { per_day_micro_usd: 1 } }) }],
+  ["/budget/usage", WATCHED],
   ["/code", { ...WATCHED, write: "own", call: "own", body: "{module}" }],
+  ["/compute", DIR],
+  ["/compute/jobs", DIR],
+  // There is no such model; that it was looked for is what counts.
+  ["/compute/new", {
+    call: "use",
+    also: [404],
+    body: json({
+      model: "none",
+      kind: "chat",
+      input: { messages: [{ role: "user", content: "?" }] },
+    }),
+  }],
+  ["/compute/policy", { ...WATCHED, write: "own", body: json({ prefer: "cost" }) }],
+  ["/compute/providers", DIR],
+  ["/compute/usage", SEEN],
   ["/ctl", { read: "look", write: "use", call: "use", body: "wake" }],
   ["/deadletter", WATCHED_DIR],
   ["/deadletter/count", SEEN],
@@ -224,6 +263,7 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/logs/trajectory", WATCHED],
   ["/mounts", { ...WATCHED, write: "own", body: "{mounts}" }],
   ["/outbox", WATCHED],
+  ["/secrets", DIR],
   ["/state", WATCHED],
   ["/status", WATCHED],
 ];

@@ -1,24 +1,29 @@
 /** Two agents that have something in every file, and everybody who may come to them. */
 import { createAgentd } from "../../src/agentd.ts";
 import { type MemoryBackend, memoryBackend } from "../../src/backends/memory.ts";
+import { announcer } from "../../src/core/announce.ts";
+import { openApprovals } from "../../src/core/approvals.ts";
 import { digest } from "../../src/core/code.ts";
-import { agentId } from "../../src/core/id.ts";
+import { agentId, uuidv7 } from "../../src/core/id.ts";
 import type { DirectoryProvider } from "../../src/core/provider.ts";
 import { FileError } from "../../src/fs/error.ts";
 import { memoryFiles } from "../../src/fs/memory.ts";
 import { HOOKS } from "../../src/core/keys.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
+import { openSecrets } from "../../src/core/secrets.ts";
 import type { FileService } from "../../src/fs/file.ts";
 import { callJson, callText, entries, readText, writeText } from "../../src/fs/use.ts";
 import { inlineHost } from "../../src/hosts/inline.ts";
 import { openHooks, type SecretFile } from "../../src/http/hooks/store.ts";
 import { createRouter, type Peer, type Router } from "../../src/http/app.ts";
+import { memorySecrets } from "../../src/providers/secrets/memory.ts";
 import { memorySigner } from "../../src/providers/signer/memory.ts";
 import type { Can, Standing } from "./access_rules.ts";
 
 export const THIS = agentId("bob");
 export const OTHER = agentId("other");
 export const HOOK = "deploys";
+export const SECRET = "API_KEY";
 const TOKEN = "the-operators-own";
 const HOUR_MS = 3_600_000;
 const MODULE = "export default { name: 'quiet', onTrigger() {} };";
@@ -71,12 +76,14 @@ export async function accessWorld(): Promise<World> {
     now: backend.now,
     report: () => {},
   });
+  const secrets = await openSecrets(memorySecrets(), backend.now);
   const routers = [false, true].map((requireToken) =>
     createRouter({
       runtime,
       auth: { tokenDigest: digest(TOKEN), requireToken },
       clock: backend,
       hooks,
+      secrets,
       backup: () => Promise.resolve({ bytes: 1, chunks: ReadableStream.from([new Uint8Array(1)]) }),
     })
   ) as [Router, Router];
@@ -84,8 +91,10 @@ export async function accessWorld(): Promise<World> {
   let spare = "";
   const furnish = async () => {
     await furnished(runtime);
+    await questioned(backend);
     for (const place of Object.values(places)) await writeText(place, "/readme", "text");
     await hooks.put(HOOK, { scheme: "github", agent: THIS, secret: "a secret of enough letters" });
+    await secrets.set(SECRET, { value: "a value of enough letters", hosts: ["api.example.com"] });
     spare = await spareToken(runtime);
   };
   await furnish();
@@ -138,6 +147,31 @@ async function furnished(runtime: Runtime): Promise<void> {
   while (Number(await readText(files, "/deadletter/count")) === 0) {
     await callText(files, "/inbox", "waits, or does not fit");
   }
+}
+
+/** A question without an answer. */
+async function questioned(backend: MemoryBackend): Promise<void> {
+  const id = () => uuidv7(backend.now(), backend.random(10));
+  const book = openApprovals({
+    storage: backend.storage(THIS),
+    now: () => backend.now(),
+    newId: id,
+    trace: { add() {} },
+    inbox: { accept: () => Promise.reject(new Error("nobody answers here")) },
+    changes: announcer(),
+  });
+  const asked = await book.list({ limit: 1000 });
+  if (asked.some(({ state }) => state === "pending")) return;
+  await book.ask({
+    mount: "/wallet",
+    path: "/wallet/pay",
+    op: "call",
+    request: "5",
+    digest: digest(id()),
+    amountMicroUsd: 5,
+    reason: "pay",
+    envelopeId: null,
+  });
 }
 
 const DIRECTORIES = {
