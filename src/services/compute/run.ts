@@ -10,7 +10,7 @@ import type {
 import { dollars } from "../../core/money.ts";
 import type { Json } from "../../core/envelope.ts";
 import type { JobEnd, JobKind, JobRun } from "../../core/outside.ts";
-import { codeOf, FileError } from "../../fs/error.ts";
+import { type Code, codeOf, type ErrorExtra, FileError } from "../../fs/error.ts";
 import { attempt } from "./attempt.ts";
 import { type Bill, checkedUsage, makeBill } from "./bill.ts";
 import { capOf } from "./cap.ts";
@@ -210,38 +210,46 @@ function pauseAfter(error: unknown, tries: number): number | undefined {
 }
 
 /** The provider's refusal, under the name of who was asked. What is no refusal is a fault of ours, and its text is for logs. */
-function named({ provider_id, model }: Route, error: unknown): FileError {
+function named(route: Route, error: unknown): FileError {
   const inner = error as Partial<FileError> | undefined;
   const isRefusal = inner?.name === "FileError";
-  return new FileError(codeOf(error), "ask", `${provider_id}/${model}`, {
-    ...(isRefusal && inner?.detail !== undefined ? { detail: inner.detail } : {}),
-    ...(isRefusal && inner?.extra !== undefined ? { extra: inner.extra } : {}),
-    cause: error,
-  });
+  const { detail, extra } = isRefusal ? inner : {};
+  return refused(route, codeOf(error), detail ?? codeOf(error), extra, error);
 }
 
-function gone({ provider_id, model }: Route): FileError {
-  return new FileError("provider_unavailable", "ask", `${provider_id}/${model}`, {
-    detail: "this provider is no longer there; ask again, so that another one is chosen",
-    extra: { asked: false },
-  });
+function gone(route: Route): FileError {
+  const detail = "this provider is no longer there; ask again, so that another one is chosen";
+  return refused(route, "provider_unavailable", detail, { asked: false });
 }
 
-function tooDear({ provider_id, model }: Route, amount: number): FileError {
-  return new FileError("budget_exceeded", "ask", `${provider_id}/${model}`, {
-    detail: `${dollars(amount)} is reserved, which does not pay for an answer there; give a ` +
-      "higher max_cost_micro_usd",
-    extra: { max_cost_micro_usd: amount, asked: false },
+function tooDear(route: Route, amount: number): FileError {
+  const detail =
+    `${dollars(amount)} is reserved, which does not pay for an answer; give a higher ` +
+    "max_cost_micro_usd";
+  return refused(route, "budget_exceeded", detail, { max_cost_micro_usd: amount, asked: false });
+}
+
+function refused(
+  { provider_id, model }: Route,
+  code: Code,
+  detail: string,
+  extra?: ErrorExtra,
+  cause?: unknown,
+): FileError {
+  const name = `${provider_id}/${model}`;
+  return new FileError(code, "ask", name, {
+    detail: `${name}: ${detail}`,
+    ...(extra === undefined ? {} : { extra }),
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 
 /** The first failure, with what became of the fallback. */
 function asOne(errors: readonly unknown[]): unknown {
   const [first, second] = errors;
-  if (second === undefined || !(first instanceof FileError)) return first;
-  const other = second instanceof FileError ? second.message : "it failed too";
+  if (!(first instanceof FileError) || !(second instanceof FileError)) return second ?? first;
   return new FileError(first.code, first.op, first.path, {
-    detail: `${first.detail ?? "it failed"}; the fallback: ${other}`,
+    detail: `${first.detail}; the fallback ${second.detail}`,
     ...(first.extra ? { extra: first.extra } : {}),
     cause: first,
   });
