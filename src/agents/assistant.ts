@@ -8,7 +8,10 @@ import type { Backend } from "../core/backend.ts";
 import type { Trigger } from "../core/trigger.ts";
 import { type Config, configOf } from "./assistant/config.ts";
 import { type Memory, memorySchema } from "./assistant/memory.ts";
-import { decided, finish, jobEnded, think, tooLate, type Work } from "./assistant/thinking.ts";
+import { jobEnded } from "./assistant/answering.ts";
+import { finish, type Work } from "./assistant/replying.ts";
+import { think } from "./assistant/thinking.ts";
+import { decided, tooLate } from "./assistant/waiting.ts";
 
 /** Messages that wait while it is at another one. */
 const MAX_WAITING = 50;

@@ -1,0 +1,84 @@
+/** What a question waits for: a person's yes, the next tick; and what becomes of it when the time is over. */
+import { codeOf, type FileError } from "../../fs/error.ts";
+import type { AgentContext } from "../../core/agent.ts";
+import { APPROVAL_TTL_MS } from "../../core/approval.ts";
+import type { Question } from "./memory.ts";
+import { endCall, finish, type Work } from "./replying.ts";
+
+/** How often one question asks again for what nobody knows the end of. */
+const MAX_REPEATS = 3;
+/** A question to a person has run out by then. */
+const APPROVAL_WAIT_MS = APPROVAL_TTL_MS + 60_000;
+
+/** What is asked for once more has a name of its own, and counts as a step. */
+export async function again(
+  work: Work,
+  question: Question,
+  why: string,
+  waits: Question["waits"],
+): Promise<void> {
+  if (question.repeats >= MAX_REPEATS) {
+    return await finish(work, `My model calls were cut off again and again: ${why}`);
+  }
+  question.repeats++;
+  if (waits) question.steps++;
+  question.waits = waits;
+  if (waits?.kind === "tick") await work.ctx.alarm(0, { go_on: question.envelope_id });
+}
+
+/** The question to a person that an error tells of. */
+export function approvalIn(error: unknown): string | undefined {
+  const id = (error as Partial<FileError>).extra?.approval_id;
+  return codeOf(error) === "approval_required" && typeof id === "string" ? id : undefined;
+}
+
+/** @param approval what is asked of a person; the time until the answer is not the question's */
+export async function waitForPerson(
+  work: Work,
+  question: Question,
+  approval: string,
+): Promise<void> {
+  const { ctx } = work;
+  await ctx.cancelAlarm(question.alarm);
+  question.left_ms = Math.max(1, question.left_ms - (ctx.now() - question.since));
+  question.alarm = await ctx.alarm(APPROVAL_WAIT_MS, { deadline: question.envelope_id });
+  question.waits = { kind: "approval", id: approval };
+}
+
+/** A person has answered: the same call or model call is tried again, or the model is told that it was denied. */
+export async function decided(work: Work, approval: string, isApproved: boolean): Promise<void> {
+  const { ctx } = work;
+  const { question } = ctx.state;
+  if (question?.waits?.kind !== "approval" || question.waits.id !== approval) return;
+  await ctx.cancelAlarm(question.alarm);
+  question.waits = null;
+  question.since = ctx.now();
+  question.alarm = await ctx.alarm(question.left_ms, { deadline: question.envelope_id });
+  if (isApproved) return;
+  if (question.calls.length > 0) {
+    return endCall(work, question, "Error: a person was asked and has said no.");
+  }
+  await finish(work, "I was not allowed to ask the model: a person has said no.");
+}
+
+/** The time is over, for the model or for a person. */
+export async function tooLate(work: Work, envelopeId: string): Promise<void> {
+  const { ctx, config } = work;
+  const { question } = ctx.state;
+  if (question?.envelope_id !== envelopeId) return;
+  if (question.waits?.kind === "approval") {
+    return await finish(work, "I stopped: nobody has said whether I may go on.");
+  }
+  if (question.waits?.kind === "job") await cancel(ctx, question.waits.id);
+  const seconds = Math.ceil(config.max_answer_ms / 1000);
+  await finish(work, `I stopped: there was no answer within ${seconds} s (max_answer_ms).`);
+}
+
+async function cancel({ env, signal, log }: AgentContext, job: string): Promise<void> {
+  try {
+    await env.write(`/compute/jobs/${job}/ctl`, "cancel");
+  } catch (error) {
+    if (signal.aborted) throw error;
+    log.warn("the model call goes on:", error);
+  }
+}
