@@ -15,6 +15,7 @@ import type { Row } from "./storage.ts";
 import type { SigningService } from "./provider.ts";
 import { agentId, isoTime, uuidv4 } from "./id.ts";
 import { checkedLimits } from "./limits.ts";
+import { checkedBudgets, mergedBudgets } from "./budgets.ts";
 import { checkedMounts, withoutDirectories } from "./mounts.ts";
 import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
@@ -46,6 +47,16 @@ const NOT_CLONED = [
   "call/",
   "outbox/",
   "reply/",
+  "open/",
+  "job/",
+  "jobvalue/",
+  "jobevent/",
+  "jobend/",
+  "journal/",
+  "journalend/",
+  "budget/",
+  "approval/",
+  "question/",
 ];
 /** Families that a file may hold; the rest is made anew. `trace/` is evidence of this machine and stays. */
 const CARRIED = [
@@ -74,8 +85,16 @@ const CARRIED = [
   "file/",
   "blob/",
   "draft/",
+  "open/",
   "job/",
+  "jobvalue/",
+  "jobevent/",
+  "jobend/",
+  "journal/",
+  "journalend/",
   "budget/",
+  "approval/",
+  "question/",
   "trajectory/",
 ];
 
@@ -255,6 +274,10 @@ function checkedRecord(
     limits: checkedLimits(record.limits, DEFAULT_LIMITS),
     // A file must not open directories of this host: an operator mounts them again.
     mounts: checkedMounts(services, withoutDirectories(record.mounts)),
+    // Another life has its own money: an operator gives it.
+    budgets: mode === "clone"
+      ? {}
+      : mergedBudgets({}, checkedBudgets(services, record.budgets ?? {})),
     request: `import ${record.request}`,
   };
 }

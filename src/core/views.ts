@@ -19,6 +19,7 @@ import type {
 } from "./view.ts";
 import { agentRows, otherRows } from "./rows.ts";
 import { allows, grants } from "./access.ts";
+import { approving } from "./approve.ts";
 import { setBudget, setMounts, setSetting } from "./configure.ts";
 
 import { outsideOf } from "./spend.ts";
@@ -63,11 +64,15 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
     return [
       ...services.map(({ path, service, access }): Mount => ({
         path,
-        service: makers(service),
+        service: access === "approve" ? asked(path, makers(service)) : makers(service),
         allows: (op, inner) => allows(access, op, inner),
       })),
       ...directoryMounts(live, record, "agent"),
     ];
+  }
+  function asked(mount: string, service: FileService): FileService {
+    const { approvals: book } = live;
+    return approving(service, { mount, book, access: () => "approve", tick: () => live.effects });
   }
   const files = namespace(mounts, (listener) => {
     live.tableListeners.add(listener);
