@@ -4,17 +4,19 @@ import { codeOf, type FileError } from "../../fs/error.ts";
 import { costOf, isFree } from "../../core/price.ts";
 import type { Route } from "./terms.ts";
 
-/** Refusals for which nobody sends a bill. */
+/** Refusals for which nobody sends a bill, as long as no answer had begun. */
 const UNBILLED: ReadonlySet<string> = new Set([
   "rate_limited",
   "auth_required",
+  "insufficient_credits",
   "not_found",
   "not_supported",
   "invalid_request",
 ]);
 
 export interface Bill {
-  failed(route: Route, error: unknown): void;
+  /** @param hasBegun a part of the answer had come */
+  failed(route: Route, error: unknown, hasBegun: boolean): void;
   answered(route: Route, usage: TokenUsage | undefined): void;
   /** Micro-USD; undefined: not known. */
   total(): number | undefined;
@@ -28,8 +30,9 @@ export function makeBill(reservedMicroUsd: number): Bill {
     else total = Math.min(total + cost, reservedMicroUsd);
   };
   return {
-    failed(route, error) {
-      if (mayCost(route, error)) add(undefined);
+    failed(route, error, hasBegun) {
+      const isPaid = !isFree(route.price ?? undefined);
+      if (isPaid && (hasBegun || mayCost(error))) add(undefined);
     },
     answered(route, usage) {
       if (isFree(route.price ?? undefined)) return;
@@ -39,9 +42,11 @@ export function makeBill(reservedMicroUsd: number): Bill {
   };
 }
 
-function mayCost(route: Route, error: unknown): boolean {
-  const wasAsked = (error as Partial<FileError> | undefined)?.extra?.["asked"] !== false;
-  return !isFree(route.price ?? undefined) && wasAsked && !UNBILLED.has(codeOf(error));
+function mayCost(error: unknown): boolean {
+  const { asked, status } = (error as Partial<FileError> | undefined)?.extra ?? {};
+  // Who answers with an error has sold nothing; who answers nothing may go on without us.
+  const isRefused = typeof status === "number" && status >= 400;
+  return asked !== false && !isRefused && !UNBILLED.has(codeOf(error));
 }
 
 /** As the server told it, if those are counts at all. */

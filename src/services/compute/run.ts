@@ -87,7 +87,7 @@ async function atRoute(course: Course, route: Route): Promise<Tried> {
   for (let tries = 0;; tries++) {
     const tried = await ask(course, route, provider);
     if ("result" in tried) return { route, ...tried };
-    bill.failed(route, tried.error);
+    bill.failed(route, tried.error, tried.hasBegun);
     run.signal.throwIfAborted();
     const error = named(route, tried.error);
     if (tried.hasBegun || !isRetryable(tried.error)) {

@@ -1,5 +1,5 @@
 /** What a request may cost, what is reserved for it, what it comes to, and that it never comes to more. */
-import { FileError } from "../../../src/fs/error.ts";
+import { type ErrorExtra, FileError } from "../../../src/fs/error.ts";
 import { readJson, writeJson, writeText } from "../../../src/fs/use.ts";
 import { deepEqual, equal, match, ok, rejects } from "../../assert.ts";
 import { FREE, ONE, says, type Script, scripted, untilAborted, used } from "./scripted.ts";
@@ -211,7 +211,7 @@ test("tool calls count in an answer's length too", async (open) => {
 test("what failed costs nothing where nobody was asked or sends a bill, else all that was reserved", async (open) => {
   const p = scripted("p", { models: [{ id: "m", price: ONE }] });
   const made = await open([p]);
-  const failing = (code: FileError["code"], extra: Record<string, boolean> = {}, begin = false) => {
+  const failing = (code: FileError["code"], extra: ErrorExtra = {}, begin = false) => {
     p.script = async (_call, sink) => {
       if (begin) await sink.delta({ content: "half" });
       throw new FileError(code, "ask", "p", { extra: { retryable: false, ...extra } });
@@ -228,12 +228,16 @@ test("what failed costs nothing where nobody was asked or sends a bill, else all
     failing(code);
     equal(await cost(), 0, code);
   }
+  failing("provider_unavailable", { status: 503 });
+  equal(await cost(), 0);
   deepEqual(await usage(made), [0, 0]);
   failing("provider_unavailable");
   equal(await cost(), 500);
   failing("provider_unavailable", {}, true);
   equal(await cost(), 500);
-  deepEqual(await usage(made), [0, 1_000]);
+  failing("rate_limited", { status: 429 }, true);
+  equal(await cost(), 500);
+  deepEqual(await usage(made), [0, 1_500]);
 });
 
 test("a cancelled call that was asked counts as all that was reserved; one that was not costs nothing", async (open) => {
