@@ -1,0 +1,170 @@
+/** Many who buy at once from one budget, round after round, with crashes: no limit is passed, and every reservation ends once. */
+import assert from "../assert.ts";
+import fc from "fast-check";
+import { memoryTicks } from "../../conformance/memory.ts";
+import { agent, scene } from "../../conformance/ticks/scene.ts";
+import { SHOP, type Wish } from "../../conformance/ticks/shop.ts";
+import type { Reservation, Spent, UsageReport } from "../../src/core/budget.ts";
+import { decodeJson } from "../../src/core/code.ts";
+import type { Json } from "../../src/core/envelope.ts";
+import { agentId } from "../../src/core/id.ts";
+import type { LedgerRow } from "../../src/core/ledger.ts";
+import { canonical } from "../../src/core/spend.ts";
+import { hasCode } from "../../src/fs/error.ts";
+import { call, readJson } from "../../src/fs/use.ts";
+
+const AT_ONCE = 64;
+/** SPEND_ROUNDS=10000 takes about ten minutes. */
+const ROUNDS = Number(Deno.env.get("SPEND_ROUNDS") ?? 150);
+const LIMIT = 1_000;
+const WHOLE = 1_500;
+const ID = agentId("one");
+const OPERATOR = { viewer: "operator", name: "operator" } as const;
+const DAY_MS = 86_400_000;
+
+/** Numbers from 0 to below `below`, the same in every run. */
+function drawn(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor(state / 2 ** 32 * below);
+  };
+}
+
+Deno.test(`${AT_ONCE} at once buy from one budget, ${ROUNDS} rounds with crashes`, async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const { shop } = subject;
+  shop.open();
+  const draw = drawn(7);
+  const s = await scene(subject, { one: agent(() => {}) }, {
+    budgets: {
+      "/": { per_day_micro_usd: WHOLE, approvers: [] },
+      [SHOP]: { per_day_micro_usd: LIMIT, approvers: [] },
+    },
+  });
+  let refused = 0;
+  let crashes = 0;
+  /** Who bought under a key, and how often the shop was asked for it. */
+  const keys = new Set<string>();
+
+  function wish(round: number, n: number): { file: string; wish: Wish } {
+    const price = draw(60);
+    const kind = draw(10);
+    const key = draw(4) === 0 ? `${round} ${draw(8)}` : undefined;
+    const item = key === undefined ? `${round}.${n}` : `keyed ${key}`;
+    if (key !== undefined) keys.add(item);
+    const fails = kind === 0 ? "provider_unavailable" : kind === 1 ? "invalid_request" : undefined;
+    return {
+      file: draw(2) === 0 ? "new" : "buy",
+      wish: {
+        item,
+        // Under one key there is one request.
+        price: key === undefined ? price : 20,
+        ...(key === undefined && draw(3) > 0 ? { cost: draw(price + 1) } : {}),
+        ...(key === undefined ? {} : { key }),
+        ...(fails && key === undefined ? { fails, asked: draw(2) === 0 } : {}),
+      },
+    };
+  }
+  async function holds(): Promise<void> {
+    const rows = await subject.backend.storage(ID).list({ prefix: "budget/" });
+    const lines = rows.map((row) => decodeJson<LedgerRow>(row.value));
+    const files = await s.runtime.files(ID, OPERATOR);
+    for (const [path, limit] of [[`${SHOP}/usage`, LIMIT], ["/budget/usage", WHOLE]] as const) {
+      const { day, day_start } = await readJson<UsageReport>(files, path);
+      const today = lines.filter(({ at }) => at >= Date.parse(day_start));
+      const sum = (of: (line: LedgerRow) => number) => today.reduce((all, l) => all + of(l), 0);
+      const want: Spent = {
+        reserved_micro_usd: sum(({ state, amount }) => state === "reserved" ? amount : 0),
+        spent_micro_usd: sum(({ actual }) => actual ?? 0),
+        limit_micro_usd: limit,
+        remaining_micro_usd: limit - day.reserved_micro_usd - day.spent_micro_usd,
+      };
+      assert.deepEqual(day, want);
+      assert.ok(day.reserved_micro_usd + day.spent_micro_usd <= limit);
+    }
+    for (const { state, amount, actual } of lines) {
+      assert.ok(amount > 0 && (actual === undefined) === (state === "reserved"));
+      assert.ok((actual ?? 0) >= 0 && (actual ?? 0) <= amount);
+    }
+  }
+
+  try {
+    for (let round = 0; round < ROUNDS; round++) {
+      const dies = draw(5) === 0;
+      const files = await s.runtime.files(ID, OPERATOR);
+      const buying = Promise.all(
+        Array.from({ length: AT_ONCE }, async (_, n) => {
+          const { file, wish: wanted } = wish(round, n);
+          try {
+            await call(files, `${SHOP}/${file}`, JSON.stringify(wanted));
+          } catch (error) {
+            if (hasCode(error, "budget_exceeded")) refused++;
+            else if (!wanted.fails && !hasCode(error, "interrupted")) throw error;
+          }
+        }),
+      );
+      if (dies) {
+        // So many steps into the round.
+        for (let n = draw(400); n > 0; n--) await Promise.resolve();
+        buying.catch(() => {});
+        await s.restart("crash");
+        crashes++;
+      } else await s.answer(() => buying);
+      await s.quiet();
+      await holds();
+      const open = await subject.backend.storage(ID).list({ prefix: "open/" });
+      assert.deepEqual(open, [], "every reservation and every job has ended");
+      if (draw(3) === 0) await s.advance(DAY_MS / 2);
+    }
+    assert.ok(refused > 0 && crashes > 0, `${refused} refusals, ${crashes} crashes`);
+    for (const item of keys) {
+      const times = shop.asked.filter((asked) => asked === item).length;
+      assert.ok(times <= 1, `${item} was bought ${times} times`);
+    }
+    console.log(`${shop.asked.length} bought, ${refused} refused, ${crashes} crashes`);
+  } finally {
+    await opened.close();
+  }
+});
+
+Deno.test("the same request has one text, whatever the order of its fields", () => {
+  const shuffled = (value: Json): Json =>
+    Array.isArray(value)
+      ? value.map(shuffled)
+      : value && typeof value === "object"
+      ? Object.fromEntries(
+        Object.entries(value).reverse().map(([name, of]) => [name, shuffled(of!)]),
+      )
+      : value;
+  fc.assert(fc.property(fc.jsonValue(), (value) => {
+    assert.equal(canonical(shuffled(value as Json)), canonical(value as Json));
+    assert.deepEqual(JSON.parse(canonical(value as Json)), JSON.parse(JSON.stringify(value)));
+  }));
+});
+
+Deno.test("rows of a ledger are told as they are", async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const s = await scene(subject, { one: agent(() => {}) }, {
+    budgets: { [SHOP]: { per_day_micro_usd: 50, approvers: [] } },
+  });
+  subject.shop.open();
+  const one = s.at("one");
+  await one.call(`${SHOP}/buy`, JSON.stringify({ item: "a", price: 9, cost: 4 }));
+  const [line] = (await one.read("/budget/ledger")).split("\n");
+  const { id, created_at, ended_at, ...told }: Reservation = JSON.parse(line!);
+  assert.match(id, /^\d{16}-\d{12}$/);
+  assert.ok(created_at && ended_at);
+  assert.deepEqual(told, {
+    mount: SHOP,
+    tick: null,
+    amount_micro_usd: 9,
+    reason: "buys a",
+    state: "settled",
+    actual_micro_usd: 4,
+  });
+
+  await opened.close();
+});
