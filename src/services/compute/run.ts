@@ -75,8 +75,13 @@ async function answered(course: Course): Promise<JobEnd> {
     errors.push(error);
   }
   // Who watches is told that no more comes; where even that cannot be written, the job says why it failed.
-  await run.emit(lastChunk({}, "error", undefined, run)).catch(() => {});
+  await run.emit(lastChunk({}, endOf(run.signal), undefined, run)).catch(() => {});
   return { costMicroUsd: bill.total(), error: asOne(errors) };
+}
+
+/** A cancelled job's signal has a reason of its own; one that is out of time has a refusal. */
+function endOf({ aborted, reason }: AbortSignal): string {
+  return aborted && !(reason instanceof FileError) ? "cancelled" : "error";
 }
 
 /** Tries one provider until it answers, or there is no use in another try. */

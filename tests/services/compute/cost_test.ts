@@ -281,7 +281,7 @@ test("a try that may have cost makes the whole unknown, though another one answe
   equal((await result(job)).cost_micro_usd, 500);
 });
 
-test("a call above the threshold waits for a yes, and reserves nothing until then", async (open) => {
+test("a call above the threshold waits for a yes, reserves nothing until then, and passes once", async (open) => {
   const p = scripted("p", { models: [{ id: "m", price: ONE }], script: says("hi", used(1, 1)) });
   const policy = { per_day_micro_usd: 10_000, approval_threshold_micro_usd: 1_000, approvers: [] };
   const { answered, ask, files } = await open([p], {
@@ -294,6 +294,14 @@ test("a call above the threshold waits for a yes, and reserves nothing until the
   equal(p.calls.length, 1);
   const { day } = await readJson<Usage>(files, "/compute/usage");
   equal(day.reserved_micro_usd, 0);
+  const [question] = await readJson<{ id: string; amount_micro_usd: number }[]>(
+    files,
+    "/approvals/open",
+  );
+  equal(question!.amount_micro_usd, 2_000);
+  await writeText(files, `/approvals/${question!.id}`, "approve");
+  equal((await answered(dear)).status.cost_micro_usd, 2);
+  await rejects(ask(dear), { code: "approval_required" });
 });
 
 test("of many at once no more pass than the budget pays for", async (open) => {

@@ -1,19 +1,16 @@
 /** A runtime with one agent whose `/compute` sells what a test's providers have. */
+import { createAgentd } from "../../../src/agentd.ts";
 import { type MemoryBackend, memoryBackend } from "../../../src/backends/memory.ts";
 import type { Agent } from "../../../src/core/agent.ts";
 import type { Budgets } from "../../../src/core/budget.ts";
 import type { ComputeProvider, ComputeResponse } from "../../../src/core/compute.ts";
-import { startRuntime } from "../../../src/core/engine.ts";
 import { agentId, type EnvelopeId } from "../../../src/core/id.ts";
 import type { Job } from "../../../src/core/outside.ts";
 import type { CreateRequest, Runtime, Waited } from "../../../src/core/runtime.ts";
 import type { Receipt, Viewer } from "../../../src/core/view.ts";
 import type { FileService } from "../../../src/fs/file.ts";
 import { callJson, callText, readJson, watch } from "../../../src/fs/use.ts";
-import { inlineHost } from "../../../src/hosts/inline.ts";
 import { memorySigner } from "../../../src/providers/signer/memory.ts";
-import { compute } from "../../../src/services/compute.ts";
-import { services } from "../../../src/services/mod.ts";
 import { sold } from "./scripted.ts";
 
 export const ID = agentId("a");
@@ -80,12 +77,11 @@ async function world(
 ): Promise<World> {
   const backend = rows ?? memoryBackend();
   const errors: unknown[] = [];
-  const runtime = await startRuntime({
+  const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
-    services: { ...services, "/compute": compute(sold(...providers)) },
-    host: inlineHost({ subject: { name: "subject", onTrigger } }),
-    builtins: [{ name: "subject", about: "" }],
+    agents: { subject: { name: "subject", onTrigger } },
+    compute: sold(...providers),
     onError: (error) => errors.push(error),
   });
   if (!rows) await runtime.create({ id: ID, agent: "subject", budgets: DOLLAR, ...request });
