@@ -116,6 +116,7 @@ function flagsOf(call: Call): Partial<Record<SettingName, unknown>> {
     listen: option(call, "listen"),
     require_token: option(call, "requireToken"),
     allow_host: option(call, "allowHost"),
+    model_server: option(call, "modelServer"),
     grace_ms: option(call, "graceMs"),
   };
 }

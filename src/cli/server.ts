@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { createAgentd } from "../agentd.ts";
 import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
 import { digest } from "../core/code.ts";
+import type { ComputeProviders } from "../core/compute.ts";
 import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
-import { openSecrets } from "../core/secrets.ts";
+import { openSecrets, type Secrets } from "../core/secrets.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { declaredHooks } from "../http/hooks/hook.ts";
 import { openHooks } from "../http/hooks/store.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { type ProcessHost, processHost } from "../hosts/process.ts";
+import { computeProviders } from "../providers/compute/mod.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
 import { secretFile as fileOfSecrets } from "../providers/secrets/file.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
@@ -89,8 +91,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const tracing = tracer ? { tracer } : {};
     const host = processHost();
     undo.unshift(() => host.stop());
+    const compute = computeProviders({
+      ...computeOf(settings),
+      world: { fetch, now: backend.now, timer: backend.timer },
+      secret: (name) => secretFor(secrets, name),
+      own: () => ownUrls(listening.address),
+    });
+    undo.unshift(() => compute.close());
     const runtime = await createAgentd({
       backend,
+      compute,
+      secrets,
       meter: metrics.meter,
       ...tracing,
       signer: await openKeyFile(join(home.dir, KEYS)),
@@ -130,7 +141,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       address: listening.address,
       url,
       requiresToken,
-      stop: (graceMs) => stop({ stopping, listening, runtime, host, note, backend }, graceMs),
+      stop: (graceMs) =>
+        stop({ stopping, listening, runtime, compute, host, note, backend }, graceMs),
       abandon() {
         note.remove();
         if (listening.address.kind === "unix") removeQuietly(listening.address.path);
@@ -140,6 +152,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     for (const step of undo) await step();
     throw error;
   }
+}
+
+/** Settings as they stand in the file, with the servers that a flag or a variable names. */
+function computeOf({ compute, model_server }: Settings): Record<string, unknown> {
+  const { servers } = compute as { readonly servers?: unknown };
+  const named = model_server.map((url, n) => n === 0 ? { url } : { id: `local-${n + 1}`, url });
+  return { ...compute, servers: [...Array.isArray(servers) ? servers : [], ...named] };
+}
+
+/** Keys of sellers are the runtime's own: no agent is told them. */
+function secretFor(secrets: Secrets, name: string): string | undefined {
+  try {
+    return secrets.use(name, { mount: "/compute" });
+  } catch {
+    return undefined;
+  }
+}
+
+function ownUrls(address: Address): string[] {
+  return address.kind === "unix" ? [] : [urlOf(address)];
 }
 
 /** Others than this machine's users can reach it. */
@@ -185,17 +217,19 @@ interface Parts {
   readonly stopping: AbortController;
   readonly listening: Listening;
   readonly runtime: Runtime;
+  readonly compute: ComputeProviders;
   readonly host: ProcessHost;
   readonly note: HeldNote;
   readonly backend: LocalBackend;
 }
 
 async function stop(parts: Parts, graceMs: number): Promise<void> {
-  const { stopping, listening, runtime, host, note, backend } = parts;
+  const { stopping, listening, runtime, compute, host, note, backend } = parts;
   const endMs = backend.now() + graceMs;
   stopping.abort();
   await listening.stop(graceMs * REQUESTS_SHARE);
   await runtime.stop(Math.max(0, endMs - backend.now()));
+  await compute.close();
   await host.stop();
   // While the database is still ours, so that no other server's note is meant.
   note.remove();

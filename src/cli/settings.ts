@@ -20,6 +20,10 @@ export interface Settings {
   readonly grace_ms: number;
   /** Incoming webhooks by name, as `PUT /hooks/<name>` takes them, with a secret that is named and not written. */
   readonly hooks: Readonly<Record<string, unknown>>;
+  /** URLs of OpenAI-compatible model servers, beside those that are found on this machine. */
+  readonly model_server: readonly string[];
+  /** Who sells model calls: `{ servers, discover, cloud }`, with keys by the names of secrets. */
+  readonly compute: Readonly<Record<string, unknown>>;
 }
 export type SettingName = keyof Settings;
 
@@ -57,6 +61,13 @@ const KINDS: { readonly [K in SettingName]: Kind<Settings[K]> } = {
     },
   },
   hooks: { fallback: {}, rule: "an object of hooks", read: readObject, inFileAlone: true },
+  model_server: { fallback: [], rule: "a list of URLs", read: readNames },
+  compute: {
+    fallback: {},
+    rule: "an object of servers, discover, cloud",
+    read: readObject,
+    inFileAlone: true,
+  },
 };
 export const SETTING_NAMES = Object.keys(KINDS) as SettingName[];
 
@@ -97,6 +108,8 @@ export function readSettings(input: {
       allow_host: value("allow_host"),
       grace_ms: value("grace_ms"),
       hooks: value("hooks"),
+      model_server: value("model_server"),
+      compute: value("compute"),
     },
     from: Object.fromEntries(
       SETTING_NAMES.map((name) => [name, found.get(name)?.from ?? "default"]),

@@ -43,6 +43,8 @@ Deno.test("the file, then the environment, then flags; each says where it came f
       allow_host: ["a", "b"],
       grace_ms: 5,
       hooks: {},
+      model_server: [],
+      compute: {},
     });
     deepEqual(from, {
       listen: "--listen",
@@ -50,6 +52,8 @@ Deno.test("the file, then the environment, then flags; each says where it came f
       allow_host: "./.agentd/agentd.jsonc: allow_host",
       grace_ms: "./.agentd/agentd.jsonc: grace_ms",
       hooks: "default",
+      model_server: "default",
+      compute: "default",
     });
     equal(read(home, vars).settings.listen, "127.0.0.1:2");
     equal(read(home).settings.listen, "127.0.0.1:1");
