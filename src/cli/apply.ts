@@ -101,12 +101,15 @@ function show(call: Call, { steps, unchanged }: Plan): void {
   else if (unchanged.length > 0) print(paint("dim", `  ${unchanged.length} unchanged`));
 }
 
-function createWords({ agent, goals, mounts, limits, paused }: FleetEntry): string {
+function createWords(entry: FleetEntry): string {
+  const { agent, goals, mounts, limits, budgets, autonomy, paused } = entry;
   return [
     safeLine(agent),
     ...(goals?.length ? [count(goals.length, "goal")] : []),
     ...(mounts ? [count(Object.keys(mounts).length, "mount")] : []),
     ...(limits ? ["limits"] : []),
+    ...(autonomy ? [autonomy] : []),
+    ...(budgets ? [count(Object.keys(budgets).length, "budget")] : []),
     ...(paused ? ["paused"] : []),
   ].join(" · ");
 }
@@ -192,7 +195,7 @@ async function performed(server: Client, step: Step): Promise<void> {
 
 async function create(server: Client, step: Extract<Step, { kind: "create" }>): Promise<void> {
   const { id, entry, code } = step;
-  const { paused, agent, mounts = {}, limits, ...rest } = entry;
+  const { paused, agent, mounts = {}, limits, budgets = {}, ...rest } = entry;
   type Mount = Access | DirectoryMount;
   const isMounted = (mount: [string, Mount | null]): mount is [string, Mount] => mount[1] !== null;
   const { created } = await server.create({
@@ -200,6 +203,11 @@ async function create(server: Client, step: Extract<Step, { kind: "create" }>): 
     ...rest,
     agent: code ?? agent,
     mounts: Object.fromEntries(Object.entries(mounts).filter(isMounted)),
+    budgets: Object.fromEntries(
+      Object.entries(budgets).flatMap(([mount, policy]) =>
+        policy ? [[mount, { approvers: [], ...policy }]] : []
+      ),
+    ),
     // The server fills in what a part of them leaves out.
     ...(limits === undefined ? {} : { limits: limits as Partial<Limits> }),
   });

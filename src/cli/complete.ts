@@ -16,6 +16,8 @@ export interface Known {
   /** The names in a directory of an agent, those of directories with `/`. `path` ends with `/`. */
   names(path: string): Promise<readonly string[]>;
   readonly builtins: readonly string[];
+  /** Questions that wait for an answer. */
+  approvals(): Promise<readonly { readonly id: string; readonly about: string }[]>;
 }
 
 /** Options that every verb takes besides the table's. */
@@ -117,6 +119,8 @@ async function argumentsOf(
     case "agent":
       if (verb.name === "hook") return await agents(known);
       return [...known.builtins.map((value) => ({ value, about: "a built-in agent" })), FILES];
+    case "approval":
+      return (await known.approvals()).map(({ id, about }) => ({ value: id, about }));
     case "word":
     case "shell":
       return (verb.words ?? []).map((value) => ({ value }));

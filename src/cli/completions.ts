@@ -2,6 +2,7 @@
 import { BUILTINS } from "../agents/mod.ts";
 import { entries } from "../fs/use.ts";
 import type { Client } from "../http/client.ts";
+import { openOfAll } from "./approvals.ts";
 import { type Action, arg, type Call, maybeArg, restArg } from "./call.ts";
 import { beginning, type Candidate, candidates, type Known } from "./complete.ts";
 import { EXIT, usage } from "./exit.ts";
@@ -9,6 +10,7 @@ import { findHome } from "./home.ts";
 import type { VerbSpec } from "./args.ts";
 import { clientOf } from "./reach.ts";
 import { SCRIPTS } from "./completion_scripts.ts";
+import { safeLine } from "./print.ts";
 import { didYouMean } from "./similar.ts";
 import { targetOf } from "./target.ts";
 
@@ -59,7 +61,7 @@ function knownOf(call: Call, words: readonly string[]): Known {
   const home = () => findHome({ flag: typed("--home"), env: call.env, cwd: call.cwd });
   const { env, program } = call;
   const asked = { url: typed("--url"), token: typed("--token"), env, home, program, hurry: true };
-  const quietly = async (ask: (server: Client) => Promise<string[]>) => {
+  const quietly = async <T>(ask: (server: Client) => Promise<T[]>): Promise<T[]> => {
     try {
       return await ask(clientOf(asked));
     } catch {
@@ -80,5 +82,12 @@ function knownOf(call: Call, words: readonly string[]): Known {
         }
         return names;
       }),
+    approvals: () =>
+      quietly(async (server) =>
+        (await openOfAll(server)).map(({ id, agent, op, path }) => ({
+          id,
+          about: safeLine(`${agent}: ${op} ${path}`),
+        }))
+      ),
   };
 }

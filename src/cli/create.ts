@@ -1,5 +1,7 @@
 /** `agentd create`: an agent from a built-in, or from a file that is bundled here. */
 import type { Limits } from "../core/agent.ts";
+import type { Autonomy } from "../core/autonomy.ts";
+import type { BudgetPolicy } from "../core/budget.ts";
 import type { Json } from "../core/envelope.ts";
 import type { AgentDetails, AgentInfo, CreateRequest } from "../core/runtime.ts";
 import type { Access } from "../core/view.ts";
@@ -27,12 +29,16 @@ function requestOf(call: Call): Omit<CreateRequest, "id" | "agent"> {
   const goals = option<string[]>(call, "goal");
   const mounts = option<[string, Access][]>(call, "mount");
   const limits = option<Partial<Limits>>(call, "limits");
+  const budgets = option<[string, BudgetPolicy][]>(call, "budget");
+  const autonomy = option<Autonomy>(call, "autonomy");
   return {
     ...(name === undefined ? {} : { name }),
     ...(config === undefined ? {} : { config }),
     ...(goals === undefined ? {} : { goals }),
     ...(mounts === undefined ? {} : { mounts: Object.fromEntries(mounts) }),
     ...(limits === undefined ? {} : { limits }),
+    ...(budgets === undefined ? {} : { budgets: Object.fromEntries(budgets) }),
+    ...(autonomy === undefined ? {} : { autonomy }),
   };
 }
 

@@ -4,6 +4,9 @@ import process from "node:process";
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { ACCESSES } from "../core/access.ts";
+import { AUTONOMIES, type Autonomy } from "../core/autonomy.ts";
+import type { BudgetPolicy } from "../core/budget.ts";
+import { parseDollars } from "../core/money.ts";
 import { type AgentId, agentId } from "../core/id.ts";
 import { MAX_NAME } from "../core/configure.ts";
 import { limitsSchema, type SomeLimits } from "../core/limits.ts";
@@ -28,8 +31,15 @@ export interface FleetEntry {
   /** Null: not mounted. A directory's path is absolute. */
   readonly mounts?: Readonly<Record<string, Access | DirectoryMount | null>>;
   readonly limits?: SomeLimits;
+  /** By mount; `/` is all that it does. Null: none. */
+  readonly budgets?: Readonly<Record<string, SomePolicy | null>>;
+  /** Said when it is made; an agent that is there keeps its own. */
+  readonly autonomy?: Autonomy;
   readonly paused?: boolean;
 }
+
+/** A policy as far as the file says it. */
+export type SomePolicy = Pick<BudgetPolicy, "per_day_micro_usd"> & Partial<BudgetPolicy>;
 
 export type Fleet = ReadonlyMap<AgentId, FleetEntry>;
 
@@ -40,6 +50,30 @@ const directorySchema = z.strictObject({
   hidden: z.array(z.string()).exactOptional(),
 });
 type GivenMount = Access | z.infer<typeof directorySchema> | null;
+
+/** People count in dollars. */
+const amount = z.string().transform((text, context): number => {
+  try {
+    return parseDollars(text);
+  } catch {
+    context.addIssue({ code: "custom", message: "an amount of dollars, such as $0.50" });
+    return z.NEVER;
+  }
+});
+const daily = z.string().transform((text) => text.replace(/\/day$/, "")).pipe(amount);
+const budgetSchema = z.union([
+  daily.transform((per_day_micro_usd): SomePolicy => ({ per_day_micro_usd })),
+  z.strictObject({
+    per_day: daily,
+    per_tick: amount.exactOptional(),
+    approve_above: amount.exactOptional(),
+  }).transform(({ per_day, per_tick, approve_above }): SomePolicy => ({
+    per_day_micro_usd: per_day,
+    ...(per_tick === undefined ? {} : { per_tick_micro_usd: per_tick }),
+    ...(approve_above === undefined ? {} : { approval_threshold_micro_usd: approve_above }),
+  })),
+  z.null(),
+], "a budget ($1/day), { per_day, per_tick, approve_above } in dollars, or null");
 
 const entrySchema = z.strictObject({
   agent: z.string().min(1),
@@ -55,6 +89,8 @@ const entrySchema = z.strictObject({
     ], `an access (${ACCESSES.join(", ")}), { dir, access }, or null`),
   ),
   limits: limitsSchema,
+  budgets: z.record(z.string().startsWith("/"), budgetSchema),
+  autonomy: z.enum(AUTONOMIES),
   paused: z.boolean(),
 }).partial().required({ agent: true });
 

@@ -1,5 +1,6 @@
 /** What must be done so that the agents that there are become those of a fleet; looks, and changes nothing. */
 import type { AgentId } from "../core/id.ts";
+import type { BudgetPolicy, Budgets } from "../core/budget.ts";
 import type { Json } from "../core/envelope.ts";
 import type { AgentChange, AgentDetails, AgentInfo } from "../core/runtime.ts";
 import type { MountRow } from "../core/view.ts";
@@ -7,6 +8,7 @@ import { FileError, hasCode } from "../fs/error.ts";
 import type { FileService } from "../fs/file.ts";
 import { entries, readJson } from "../fs/use.ts";
 import type { Client } from "../http/client.ts";
+import { budgetWords } from "./amounts.ts";
 import type { Fleet, FleetEntry } from "./fleet.ts";
 
 /** A module, ready to be deployed. */
@@ -114,7 +116,10 @@ async function changeOf(
   entry: FleetEntry,
   code: Code | undefined,
 ): Promise<Step | undefined> {
-  const settings = settingsOf(info, entry, entry.mounts ? await mountsOf(files) : new Map());
+  const settings = settingsOf(info, entry, {
+    mounted: entry.mounts ? await mountsOf(files) : new Map(),
+    budgets: entry.budgets ? await readJson<Budgets>(files, "/budget/policy") : {},
+  });
   const deploy = code && info.code_digest !== code.digest ? code : undefined;
   const goals = await missingGoals(files, entry.goals ?? []);
   const word = wordOf(info, entry);
@@ -170,7 +175,24 @@ async function mountsOf(files: FileService): Promise<Map<string, Json>> {
   ]));
 }
 
-function settingsOf(info: AgentDetails, entry: FleetEntry, mounted: ReadonlyMap<string, Json>) {
+/** A policy of the file over the one that is there: what the file leaves out of it is not its business. */
+function wantedBudgets(entry: FleetEntry, budgets: Budgets): [string, BudgetPolicy | null][] {
+  return Object.entries(entry.budgets ?? {}).map(([mount, policy]) => [
+    mount,
+    policy && { approvers: [], ...policyAt(budgets, mount), ...policy },
+  ]);
+}
+
+function policyAt(budgets: Budgets, mount: string): BudgetPolicy | null {
+  return Object.hasOwn(budgets, mount) ? budgets[mount]! : null;
+}
+
+interface Known {
+  readonly mounted: ReadonlyMap<string, Json>;
+  readonly budgets: Budgets;
+}
+
+function settingsOf(info: AgentDetails, entry: FleetEntry, { mounted, budgets }: Known) {
   const { name, config, limits, mounts } = entry;
   const differences: Difference[] = [];
   const compare = (field: string, from: Json, to: Json): boolean => {
@@ -188,11 +210,16 @@ function settingsOf(info: AgentDetails, entry: FleetEntry, mounted: ReadonlyMap<
     Object.entries(mounts).filter(([path, to]) =>
         compare(`mounts.${path}`, mounted.get(path) ?? null, to as Json)
       ).length > 0;
+  const policies = wantedBudgets(entry, budgets).filter(([mount, to]) => {
+    const [from, words] = [policyAt(budgets, mount), to].map((of) => of && budgetWords(of));
+    return compare(`budgets.${mount}`, from ?? null, words ?? null);
+  });
   const change: AgentChange = {
     ...(renamed ? { name } : {}),
     ...(configured ? { config } : {}),
     ...(limited ? { limits } : {}),
     ...(isMounted ? { mounts } : {}),
+    ...(policies.length > 0 ? { budgets: Object.fromEntries(policies) } : {}),
   };
   return { differences, change: differences.length > 0 ? change : undefined };
 }

@@ -1,8 +1,10 @@
 /** The verb table: every command with its arguments, options and examples, and the file that runs it, loaded when it is called. */
 import { jsonText, type VerbSpec, wholeNumber } from "./args.ts";
 import type { Action } from "./call.ts";
+import { AUTONOMIES } from "../core/autonomy.ts";
 import { CANS } from "../core/tokens.ts";
 import { SCHEMES } from "../http/hooks/schemes.ts";
+import { readAmount, readBudget, readDaily } from "./amounts.ts";
 import { readSpan } from "./span.ts";
 import { usage } from "./exit.ts";
 import { COMPLETE_VERB, SCRIPTS } from "./completion_scripts.ts";
@@ -30,6 +32,11 @@ const LISTENING = [
   { flags: "--require-token", about: "ask for the token on this machine too" },
   { flags: "--allow-host <name>", about: "a host name to answer to (repeatable)", many: true },
   {
+    flags: "--model-server <url>",
+    about: "an OpenAI-compatible server, beside those found on this machine (repeatable)",
+    many: true,
+  },
+  {
     flags: "--grace-ms <ms>",
     about: "how long running ticks may go on at a stop",
     read: wholeNumber(0),
@@ -37,6 +44,7 @@ const LISTENING = [
 ];
 const FORCE = { flags: "--force", about: "in place of a file that is there" };
 const TYPE = { flags: "--type <media-type>", about: "what the bytes are, e.g. application/json" };
+const WHOSE = { flags: "--agent <id>", about: "who asks (whoever does)" };
 const AFTER = {
   flags: "--after <seq>",
   about: "only events behind this number",
@@ -115,11 +123,24 @@ export const VERBS: readonly Verb[] = [
         read: readMount,
       },
       { flags: "--limits <json>", about: 'limits, e.g. {"max_tick_ms":5000}', read: jsonText },
+      {
+        flags: "--budget <amount>",
+        about: "what it may spend: '$1/day', or of one mount '/compute=$1/day' (repeatable)",
+        many: true,
+        read: readBudget,
+      },
+      {
+        flags: "--autonomy <preset>",
+        about: "supervised: whatever it does or buys waits for your yes; semi: signing, and " +
+          "what costs more than $0.10, does; autonomous: its budgets alone hold it",
+        choices: AUTONOMIES,
+      },
     ],
     examples: [
       ["create bob counter", ""],
       ['create helper assistant --prompt "You keep my notes." --model llama3.2', "no code"],
       ["create ann echo --name Ann --goal 'answer politely'", ""],
+      ["create eve assistant --autonomy semi --budget '$1/day'", "asks before it spends much"],
       ['create bot bot/agent.ts --config \'{"lang":"en"}\'', "code of yours"],
     ],
     load: async () => (await import("./create.ts")).create,
@@ -153,6 +174,68 @@ export const VERBS: readonly Verb[] = [
       ["mounts bob remove /kv", ""],
     ],
     load: async () => (await import("./mounts.ts")).mounts,
+  },
+  {
+    name: "budget",
+    args: "<id>",
+    about: "what an agent may spend and has spent",
+    group: AGENTS,
+    options: [
+      {
+        flags: "--set <amount>",
+        about: "what it may spend a UTC day, e.g. '$1/day'; none takes the budget away",
+        read: readDaily,
+      },
+      { flags: "--mount <path>", about: "of one mount, e.g. /compute (all that it does)" },
+      {
+        flags: "--per-tick <amount>",
+        about: "at most so much in one tick, or none",
+        read: readAmount,
+      },
+      {
+        flags: "--approve-above <amount>",
+        about: "what costs more waits for a person's yes, or none",
+        read: readAmount,
+      },
+    ],
+    examples: [
+      ["budget bob", ""],
+      ["budget bob --set '$1/day'", ""],
+      ["budget bob --set '$5/day' --mount /compute --per-tick '$0.05'", ""],
+      ["budget bob --approve-above '$0.10'", "then: approvals"],
+      ["budget bob --set none", "it may spend nothing"],
+    ],
+    load: async () => (await import("./budget.ts")).budget,
+  },
+  {
+    name: "approvals",
+    args: "[id]",
+    about: "what agents ask of you",
+    group: AGENTS,
+    examples: [
+      ["approvals", "of all agents"],
+      ["approvals bob", ""],
+      ["approvals --json", "each with its whole request"],
+    ],
+    load: async () => (await import("./approvals.ts")).approvals,
+  },
+  {
+    name: "approve",
+    args: "<approval>",
+    about: "say yes: what was asked may pass once",
+    group: AGENTS,
+    options: [WHOSE],
+    examples: [["approve apr_0198f3c2-7f51-7cc1-9a2b-3d5e7f9a1b2c", ""]],
+    load: async () => (await import("./approvals.ts")).decide("approve"),
+  },
+  {
+    name: "deny",
+    args: "<approval>",
+    about: "say no",
+    group: AGENTS,
+    options: [WHOSE],
+    examples: [["deny apr_0198f3c2-7f51-7cc1-9a2b-3d5e7f9a1b2c", ""]],
+    load: async () => (await import("./approvals.ts")).decide("deny"),
   },
   {
     name: "list",

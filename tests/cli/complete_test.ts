@@ -15,6 +15,7 @@ const known: Known = {
   agents: () => Promise.resolve(["ann", "bob"]),
   names: (path) => Promise.resolve(path === "bob/" ? ["files/", "status"] : [`in ${path}`]),
   builtins: ["counter", "echo"],
+  approvals: () => Promise.resolve([{ id: "apr_1", about: "ann: call /shop" }]),
 };
 
 /** The values for the last word, as far as they begin like it. */
@@ -24,7 +25,7 @@ async function offered(...words: string[]): Promise<string[]> {
 }
 
 Deno.test("verbs, with what they are about", async () => {
-  deepEqual(await offered("se"), ["serve", "send"]);
+  deepEqual(await offered("se"), ["serve", "send", "secret"]);
   ok((await offered("")).length > VERBS.length);
   deepEqual(await offered("help", "comp"), ["completions"]);
   deepEqual(await offered("--json", "li"), ["list"]);
@@ -50,6 +51,10 @@ Deno.test("agents, files of agents, words, files of this machine", async () => {
   deepEqual(await offered("init", ""), [FILES.value]);
   deepEqual(await offered("completions", "f"), ["fish"]);
   deepEqual(await offered("hook", "add", "x", ""), ["ann", "bob"]);
+  deepEqual(await offered("approve", "a"), ["apr_1"]);
+  deepEqual(await offered("deny", "apr_1", "--agent", "b"), ["bob"]);
+  deepEqual(await offered("budget", ""), ["ann", "bob"]);
+  deepEqual(await offered("create", "x", "echo", "--autonomy", "s"), ["supervised", "semi"]);
 });
 
 Deno.test("what has been said is counted: options, their values, arguments", async () => {
@@ -88,5 +93,5 @@ Deno.test("the words of a verb are those that it knows", async () => {
     });
     for (const word of verb.words!) match(verb.about, new RegExp(`\\b${word}\\b`));
   }
-  equal(VERBS.filter(({ args }) => args.includes("[word]")).length, 5);
+  equal(VERBS.filter(({ args }) => args.includes("[word]")).length, 6);
 });

@@ -48,11 +48,29 @@ Deno.test("all that an entry can say is kept, and no more than that", () => {
       "/repo": { dir: "./no/repo", access: "read_only" },
     },
     limits: { max_tick_ms: 1, retry_ms: [], retention: { trace: 1 } },
+    budgets: {
+      "/": "$1/day",
+      "/compute": { per_day: "2", per_tick: "$0.05", approve_above: "$0.10" },
+      "/http": null,
+    },
+    autonomy: "semi",
     paused: false,
   };
   const repo = { type: "dir", path: "/from/no/repo", access: "read_only" };
   deepEqual(parsed(JSON.stringify({ version: 1, agents: { bot: entry } })), {
-    bot: { ...entry, mounts: { ...entry.mounts, "/repo": repo } },
+    bot: {
+      ...entry,
+      mounts: { ...entry.mounts, "/repo": repo },
+      budgets: {
+        "/": { per_day_micro_usd: 1_000_000 },
+        "/compute": {
+          per_day_micro_usd: 2_000_000,
+          per_tick_micro_usd: 50_000,
+          approval_threshold_micro_usd: 100_000,
+        },
+        "/http": null,
+      },
+    },
   });
 });
 
