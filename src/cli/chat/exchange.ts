@@ -1,25 +1,21 @@
 /** One message to an agent and what comes of it: the model calls that it caused, the files that were used, the replies. */
 import type { Job } from "../../core/outside.ts";
 import type { AgentId, EnvelopeId } from "../../core/id.ts";
-import type { Json } from "../../core/envelope.ts";
-import type { ComputeChunk } from "../../core/compute.ts";
 import type { Waited } from "../../core/runtime.ts";
 import type { Client } from "../../http/client.ts";
-import { codeOf } from "../../fs/error.ts";
 import type { FileService, StreamEvent } from "../../fs/file.ts";
-import { entries, readJson, watch, writeText } from "../../fs/use.ts";
+import { readJson, watch } from "../../fs/use.ts";
 import { EXIT, trouble } from "../exit.ts";
+import { doneOf, type FollowedJobs, type Hearer, isAbsent, openJobs } from "./jobs.ts";
 
 const TRACE = "/logs/trace";
-const JOBS = "/compute/jobs";
 /** One request waits so long; then the next one goes on waiting. */
 const WAIT_MS = 600_000;
+/** How long an answer that is there waits for what was done on the way to it to be told. */
+const TELL_MS = 2_000;
 
 /** Who is told what happens until the replies come, in the order in which it does. */
-export interface Listener {
-  /** A model call has begun to answer: what it says comes next. */
-  speaks(): void;
-  text(text: string): void;
+export interface Listener extends Hearer {
   file(op: string, path: string): void;
   /** A person has to allow something first. */
   asks(approval: string, op: string, path: string): void;
@@ -56,16 +52,16 @@ export async function exchange(
   }
   const { envelope_id } = sent;
   jobs.belongs(envelope_id);
-  const told = listener && events ? follow(events, jobs, listener) : Promise.resolve();
+  const told = listener && events ? follow(events, jobs, listener) : undefined;
 
   async function answered(): Promise<Answered> {
     try {
       const waited = await untilAnswered(server, id, envelope_id, payload);
+      const last = await jobs.last();
+      await told?.until(last === undefined ? envelope_id : doneOf(last));
       return { ...waited, jobs: await jobs.ended() };
     } finally {
       over.abort();
-      // What could not be shown is no reason to withhold the answer.
-      await told.catch(() => {});
     }
   }
   return { answered: answered(), cancel: jobs.cancel };
@@ -97,134 +93,77 @@ async function traceOf(
   }
 }
 
-function isAbsent(error: unknown): boolean {
-  return ["not_found", "permission_denied"].includes(codeOf(error));
+interface Told {
+  /** Resolves when all is told that the tick of this envelope did, or it takes too long. */
+  until(envelope: string): Promise<void>;
 }
 
-async function follow(
+function follow(
   events: AsyncIterable<StreamEvent>,
   jobs: FollowedJobs,
   listener: Listener,
-): Promise<void> {
-  for await (const event of events) {
-    if (!jobs.has(event.envelope_id)) continue;
-    if (event.type === "tick_start") await jobs.told(event.envelope_id);
-    const path = String(event.path);
-    const op = String(event.op);
-    if (event.type === "approval" && event.action === "asked") {
-      listener.asks(String(event.approval_id), op, path);
-    }
-    const isModel = path.startsWith("/compute/");
-    if (event.type === "file_call" && !isModel) listener.file(op, path);
-    if (event.type === "file_result" && path === "/compute/new" && event.error === undefined) {
-      await jobs.look();
-    }
-  }
-}
+): Told {
+  const ended = new Set<string>();
+  let wake = () => {};
 
-interface FollowedJobs {
-  /** What this envelope causes is of interest. */
-  belongs(envelope: string): void;
-  has(envelope: unknown): boolean;
-  /** Looks for new ones, and tells what they say. */
-  look(): Promise<void>;
-  /** Resolves when all is told that was said before the tick of this envelope. */
-  told(envelope: unknown): Promise<void>;
-  /** All of them, once those that have ended are told to their end. */
-  ended(): Promise<Job[]>;
-  cancel(): Promise<void>;
-}
-
-/** The model calls that an envelope causes, and those that their ends cause in turn. */
-async function openJobs(
-  files: FileService,
-  listener: Listener | undefined,
-  signal: AbortSignal,
-): Promise<FollowedJobs> {
-  const envelopes = new Set<string>();
-  const found = new Map<string, Promise<void>>();
-  let last = await lastJob(files);
-  let isCancelled = false;
-  let looking: Promise<void> = Promise.resolve();
-
-  async function look(): Promise<void> {
-    if (last === undefined) return;
-    const after = last === "" ? {} : { after: last };
-    for (const { name } of await files.list(JOBS, after)) {
-      last = name;
-      const job = await jobOf(name);
-      if (job.envelope_id === null || !envelopes.has(job.envelope_id)) continue;
-      envelopes.add(`job:${name}:done`);
-      const told = listener ? tell(name, listener) : Promise.resolve();
-      told.catch(() => {});
-      found.set(name, told);
-      if (isCancelled) await end(name);
+  async function run(): Promise<void> {
+    for await (const event of events) {
+      if (!jobs.has(event.envelope_id)) continue;
+      if (event.type === "tick_start") await jobs.told(event.envelope_id);
+      await tell(event, jobs, listener);
+      if (event.type !== "tick_end") continue;
+      ended.add(String(event.envelope_id));
+      wake();
     }
   }
-  async function tell(id: string, listener: Listener): Promise<void> {
-    let begun = false;
-    const chunks = await watch<Chunk>(files, `${JOBS}/${id}/stream`, { after: 0, signal });
-    for await (const { delta } of chunks) {
-      if (!delta?.content) continue;
-      if (!begun) listener.speaks();
-      begun = true;
-      listener.text(delta.content);
-    }
-  }
-  function jobOf(id: string): Promise<Job> {
-    return readJson<Job>(files, `${JOBS}/${id}/status`);
-  }
-  /** One that has ended already is none to end. */
-  async function end(id: string): Promise<void> {
-    await writeText(files, `${JOBS}/${id}/ctl`, "cancel");
-  }
-  /** One after the other, so that none is found twice. */
-  function lookNext(): Promise<void> {
-    looking = looking.catch(() => {}).then(look);
-    return looking;
-  }
+  let isOver = false;
+  // What could not be shown is no reason to withhold the answer.
+  run().catch(() => {}).finally(() => {
+    isOver = true;
+    wake();
+  });
 
   return {
-    belongs: (envelope) => void envelopes.add(envelope),
-    has: (envelope) => typeof envelope === "string" && envelopes.has(envelope),
-    look: lookNext,
-    async told(envelope) {
-      const [, id] = /^job:(.+):done$/.exec(String(envelope)) ?? [];
-      await found.get(id ?? "")?.catch(() => {});
-    },
-    async ended() {
-      await lookNext();
-      const all = await Promise.all([...found.keys()].map(jobOf));
-      const over = all.filter(({ ended_at }) => ended_at !== null);
-      await Promise.all(over.map(({ job_id }) => found.get(job_id)));
-      return all;
-    },
-    async cancel() {
-      isCancelled = true;
-      await Promise.all([...found.keys()].map(end));
+    async until(envelope) {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        wake();
+      }, TELL_MS);
+      while (!ended.has(envelope) && !isOver && !isLate) {
+        await new Promise<void>((resolve) => wake = resolve);
+      }
+      clearTimeout(timer);
     },
   };
 }
-type Chunk = Partial<ComputeChunk>;
 
-/** The newest job; `""` where there is none yet, undefined where there can be none. */
-async function lastJob(files: FileService): Promise<string | undefined> {
-  let last = "";
-  try {
-    for await (const { name } of entries(files, JOBS)) last = name;
-    return last;
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
+async function tell(event: StreamEvent, jobs: FollowedJobs, listener: Listener): Promise<void> {
+  const path = String(event.path);
+  const op = String(event.op);
+  if (event.type === "approval" && event.action === "asked") {
+    listener.asks(String(event.approval_id), op, path);
+  }
+  const isModel = path.startsWith("/compute/");
+  if (event.type === "file_call" && !isModel) listener.file(op, path);
+  if (event.type === "file_result" && path === "/compute/new" && event.error === undefined) {
+    await jobs.look();
   }
 }
 
-/** What of the day's budget is left for model calls, in micro-USD; undefined where there is no limit or no telling. */
+interface Usage {
+  readonly day?: { readonly remaining_micro_usd?: number | null };
+}
+
+/** What of the day's budget is left for model calls, in micro-USD; undefined where there is no telling. */
 export async function leftOf(files: FileService): Promise<number | undefined> {
   try {
-    const usage = await readJson<{ day?: { remaining_micro_usd?: Json } }>(files, "/compute/usage");
-    const left = usage.day?.remaining_micro_usd;
-    return typeof left === "number" ? left : undefined;
+    const { mounts, ...agent } = await readJson<
+      Usage & { readonly mounts?: { readonly "/compute"?: { readonly usage: Usage } } }
+    >(files, "/budget/usage");
+    const left = [agent, mounts?.["/compute"]?.usage]
+      .flatMap((usage) => usage?.day?.remaining_micro_usd ?? []);
+    return left.length === 0 ? undefined : Math.min(...left);
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;

@@ -44,7 +44,9 @@ export function plays(...lines: readonly (Say | Script)[]): Script {
 }
 
 export function says(line: Say): Script {
-  return (call) => {
+  return async (call, sink) => {
+    const words = typeof line === "string" && call.stream ? line.match(/\S+\s*/g) ?? [] : [];
+    for (const content of words) await sink.delta({ content });
     const output = typeof line === "string" ? { text: line, finish_reason: "stop" } : {
       text: "",
       finish_reason: "tool_calls",
@@ -54,11 +56,8 @@ export function says(line: Say): Script {
         function: { name, arguments: JSON.stringify(args) },
       })),
     };
-    return Promise.resolve({
-      output,
-      usage: { input_tokens: 1, output_tokens: 1, total_tokens: 2 },
-      model: call.model,
-    });
+    const usage = { input_tokens: 1, output_tokens: 1, total_tokens: 2 };
+    return { output, usage, model: call.model };
   };
 }
 
