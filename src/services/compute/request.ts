@@ -13,6 +13,7 @@ import { FileError } from "../../fs/error.ts";
 import { refusal } from "../../fs/tree.ts";
 import { fitting, jsonOf } from "../common/json.ts";
 
+const MAX_DEPTH = 200;
 /** Kinds whose input is known here; what the others take is their provider's affair. */
 const INPUTS: Readonly<Partial<Record<ComputeKind, ZodType>>> = {
   chat: chatInput,
@@ -23,9 +24,24 @@ const INPUTS: Readonly<Partial<Record<ComputeKind, ZodType>>> = {
 /** @throws FileError `invalid_request` with the first thing that is wrong */
 export function requestOf(bytes: Uint8Array): ComputeRequest {
   const hint = "a request is { model, kind, input }";
-  const request = fitting(computeRequest, jsonOf(bytes, hint));
+  const given = jsonOf(bytes, hint);
+  mustBeShallow(given);
+  const request = fitting(computeRequest, given);
   const schema = INPUTS[request.kind];
   return schema ? { ...request, input: inputOf(schema, request.input) } : request;
+}
+
+/** What walks over a request, here and behind, does so by calling itself. */
+function mustBeShallow(value: unknown): void {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) {
+      throw refusal("invalid_request", `a request is nested at most ${MAX_DEPTH} deep`);
+    }
+    level = level.flatMap((one) =>
+      typeof one === "object" && one !== null ? Object.values(one) : []
+    );
+  }
 }
 
 function inputOf(schema: ZodType, input: Json): Json {

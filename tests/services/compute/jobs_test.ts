@@ -174,6 +174,11 @@ test("what does not fit the shape of a request is refused with where", async (op
     await rejects(ask(request), { code: "invalid_request", message }, JSON.stringify(request));
   }
   await rejects(callText(files, "/compute/new", "{"), { code: "invalid_request" });
+  const deep = `{"model":"m","kind":"custom:x","input":${"[".repeat(9_999)}${"]".repeat(9_999)}}`;
+  await rejects(callText(files, "/compute/new", deep), {
+    code: "invalid_request",
+    message: /deep/,
+  });
   equal(provider.calls.length, 0);
   deepEqual(await files.list("/compute/jobs"), []);
 });
