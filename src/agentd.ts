@@ -6,13 +6,14 @@ import type { ComputeProviders } from "./core/compute.ts";
 import type { Meter } from "./core/meter.ts";
 import type { Secrets } from "./core/secrets.ts";
 import type { DirectoryProvider, SigningService } from "./core/provider.ts";
+import type { HttpProvider } from "./core/net.ts";
 import type { Runtime } from "./core/runtime.ts";
 import type { ServiceTable } from "./core/view.ts";
 import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
 import { builtins as standard } from "./agents/mod.ts";
 import { inlineHost } from "./hosts/inline.ts";
-import { NO_PROVIDERS, NO_SECRETS } from "./core/nothing_sold.ts";
+import { NO_HTTP, NO_PROVIDERS, NO_SECRETS } from "./core/nothing_sold.ts";
 import { servicesWith } from "./services/mod.ts";
 
 export interface AgentdOptions {
@@ -30,6 +31,8 @@ export interface AgentdOptions {
   readonly compute?: ComputeProviders;
   /** Secrets that services may use for agents; none if absent. */
   readonly secrets?: Secrets;
+  /** The way to the web; nowhere if absent. */
+  readonly http?: HttpProvider;
   /** Told of what no caller waits for. */
   readonly onError?: (error: unknown) => void;
   /** Counts ticks, envelopes and commits. */
@@ -51,6 +54,8 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
       ...servicesWith({
         compute: options.compute ?? NO_PROVIDERS,
         secrets: options.secrets ?? NO_SECRETS,
+        http: options.http ?? NO_HTTP,
+        clock: options.backend,
       }),
       ...options.services,
     },

@@ -14,6 +14,7 @@ import { createMetrics } from "../http/metrics.ts";
 import { type ProcessHost, processHost } from "../hosts/process.ts";
 import { computeProviders } from "../providers/compute/mod.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
+import { httpClient } from "../providers/http/client.ts";
 import { secretFile as fileOfSecrets } from "../providers/secrets/file.ts";
 import { openKeyFile } from "../providers/signer/keyfile.ts";
 import { databaseCopies, removeCopies } from "./database_copy.ts";
@@ -102,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       backend,
       compute,
       secrets,
+      http: httpClient(),
       meter: metrics.meter,
       ...tracing,
       signer: await openKeyFile(join(home.dir, KEYS)),

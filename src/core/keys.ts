@@ -128,6 +128,8 @@ export const key = {
   jobEvents: (id: string) => `jobevent/${id}/`,
   /** A finished job, by the time of its end. */
   jobEnd: (ms: number, mount: string, id: string) => `jobend/${padMs(ms)}/${keyName(mount)}/${id}`,
+  /** How often a mount was used, in this minute and this day. */
+  rate: (mount: string) => `rate/${keyName(mount)}`,
   /** A batch of trace events, by the first one's seq. */
   trace: (firstSeq: number) => `trace/${padN(firstSeq)}`,
 } as const;

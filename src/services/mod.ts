@@ -2,7 +2,7 @@
 import type { ComputeProviders } from "../core/compute.ts";
 import type { Secrets } from "../core/secrets.ts";
 import type { ServiceTable } from "../core/view.ts";
-import { NO_PROVIDERS, NO_SECRETS } from "../core/nothing_sold.ts";
+import { NO_CLOCK, NO_HTTP, NO_PROVIDERS, NO_SECRETS } from "../core/nothing_sold.ts";
 import { approvals } from "./approvals.ts";
 import { budget } from "./budget.ts";
 import { code } from "./code.ts";
@@ -11,6 +11,7 @@ import { ctl } from "./ctl.ts";
 import { deadletter } from "./deadletter.ts";
 import { files } from "./files.ts";
 import { goals } from "./goals.ts";
+import { http, type HttpDeps } from "./http.ts";
 import { identity } from "./identity.ts";
 import { inbox } from "./inbox.ts";
 import { kv } from "./kv.ts";
@@ -28,6 +29,8 @@ const SHOWN = ["read_only", "disabled"] as const;
 export interface Sold {
   readonly compute: ComputeProviders;
   readonly secrets: Secrets;
+  readonly http: HttpDeps["provider"];
+  readonly clock: HttpDeps["clock"];
 }
 
 /** The table of a runtime: the same mounts whatever there is to sell. */
@@ -35,6 +38,7 @@ export function servicesWith(sold: Sold): ServiceTable {
   return {
     ...plain,
     "/compute": compute(sold.compute),
+    "/http": http({ provider: sold.http, secrets: sold.secrets, clock: sold.clock }),
     "/secrets": { service: secrets(sold.secrets), access: "read_only", accesses: SHOWN },
   };
 }
@@ -61,4 +65,6 @@ const plain: ServiceTable = {
 export const services: ServiceTable = servicesWith({
   compute: NO_PROVIDERS,
   secrets: NO_SECRETS,
+  http: NO_HTTP,
+  clock: NO_CLOCK,
 });

@@ -73,6 +73,7 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/hosts/process": { world: "deno", why: "the two ends of the pipe between them" },
   "src/providers/directory": { world: "deno", why: "directories of this machine" },
   "src/providers/containers/docker.ts": { world: "deno", why: "talks to the engine here" },
+  "src/providers/compute": { packages: ["openai"], why: "asks model servers in their protocol" },
   "src/providers/signer": {
     packages: ["nostr-tools", "@noble/curves"],
     why: "keys, NIP-44, NIP-19, and BIP-340 over what is no event",
@@ -80,6 +81,7 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/providers/signer/keyfile.ts": { world: "deno", why: "keys in a file of this machine" },
   "src/providers/secrets/file.ts": { world: "deno", why: "secrets in a file of this machine" },
   "src/providers/secrets/private_file.ts": { world: "deno", why: "reads and writes that file" },
+  "src/providers/http": { world: "deno", packages: ["ipaddr.js"], why: "connections of its own" },
   "conformance/memory.ts": {
     on: ["src/backends", "src/providers/signer/memory.ts"],
     world: "web",
@@ -95,6 +97,7 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "resolve.exports": ["src/cli/packages.ts", ".ci/modules.ts"],
   "yaml": ["src/cli/fleet.ts"],
   "nostr-tools": ["src/providers/signer", "src/drivers"],
+  "openai": ["src/providers/compute"],
   "node:sqlite": ["src/backends/local/sqlite.ts"],
   "@opentelemetry/api": ["src/cli/opentelemetry.ts"],
   "@ai-sdk/openai-compatible": [],

@@ -1,0 +1,119 @@
+/** The policy of `/http`: where an agent may reach, how, and how often. By default nowhere. */
+import { z } from "zod";
+import { shortDigest } from "../../core/code.ts";
+import type { Json } from "../../core/envelope.ts";
+import { type Endpoint, hostMatches, hostPattern, MAX_PATTERN } from "../../core/hosts.ts";
+import { key } from "../../core/keys.ts";
+import type { HttpProvider } from "../../core/net.ts";
+import type { AgentView } from "../../core/view.ts";
+import { file, mustMatch, type Node, refusal, type WatchEvent } from "../../fs/tree.ts";
+import { changesOf } from "../common/changes.ts";
+import { fitting, JSON_TYPE, jsonOf } from "../common/json.ts";
+
+export const MOUNT = "/http";
+/** Under this name the policy is kept with the agent. */
+const SETTING = "http.policy";
+export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
+export type Method = typeof METHODS[number];
+export const MAX_BYTES = 8 * 1024 * 1024;
+const DEFAULT_BYTES = 1024 * 1024;
+const MAX_ENTRIES = 256;
+const MAX_COUNT = 1_000_000;
+
+const policySchema = z.strictObject({
+  /** `api.example.com`, `*.example.com`, with a port. */
+  allowed_hosts: z.array(z.string().max(MAX_PATTERN)).max(MAX_ENTRIES).default([]),
+  methods: z.array(z.enum(METHODS)).default(["GET", "HEAD"]),
+  per_minute: z.int().min(0).max(MAX_COUNT).default(60),
+  per_day: z.int().min(0).max(MAX_COUNT).default(1_000),
+  /** Of an answer's body. */
+  max_bytes: z.int().min(1).max(MAX_BYTES).default(DEFAULT_BYTES),
+  /** Addresses and ranges that may be reached although they are private. */
+  private_addresses: z.array(z.string().max(64)).max(MAX_ENTRIES).default([]),
+});
+export type HttpPolicy = z.infer<typeof policySchema>;
+
+const NOTHING: HttpPolicy = policySchema.parse({});
+
+export function policyOf(view: Pick<AgentView, "setting">): HttpPolicy {
+  const kept = view.setting(SETTING);
+  return kept === undefined ? NOTHING : fitting(policySchema, kept);
+}
+
+/** A policy as its file tells it. */
+export function policyIn(text: string): HttpPolicy {
+  return fitting(policySchema, JSON.parse(text));
+}
+
+/** @throws FileError `permission_denied`, which says what would have to be in the policy */
+export function mustAllow(policy: HttpPolicy, method: string, to: Endpoint): void {
+  if (!hostMatches(policy.allowed_hosts, to)) {
+    const own = to.port === (to.scheme === "https" ? 443 : 80);
+    const place = (to.host.includes(":") ? `[${to.host}]` : to.host) + (own ? "" : `:${to.port}`);
+    throw refusal(
+      "permission_denied",
+      `${place} is not among the allowed_hosts of /http/policy (${told(policy.allowed_hosts)})`,
+    );
+  }
+  if (!policy.methods.some((allowed) => allowed === method)) {
+    throw refusal(
+      "permission_denied",
+      `${method} is not among the methods of /http/policy (${told(policy.methods)})`,
+    );
+  }
+}
+
+const MAX_TOLD = 10;
+
+function told(list: readonly string[]): string {
+  if (list.length === 0) return "none";
+  const more = list.length > MAX_TOLD ? ` and ${list.length - MAX_TOLD} more` : "";
+  return list.slice(0, MAX_TOLD).join(", ") + more;
+}
+
+/** `policy`: agents read it, operators change it. */
+export function policyFile(view: AgentView, provider: HttpProvider): Node {
+  const text = () => JSON.stringify(policyOf(view));
+  return file({
+    type: JSON_TYPE,
+    about: `what may be reached: ${Object.keys(policySchema.shape).join(", ")}; what a write ` +
+      "leaves out stays as it is, null gives a field its default",
+    only: { write: ["operator"] },
+    stat: () => ({ size: text().length, version: shortDigest(text()) }),
+    read: text,
+    async write(data, { match }) {
+      mustMatch(match, shortDigest(text()));
+      const given = jsonOf(data, "a policy is a JSON object");
+      if (typeof given !== "object" || given === null || Array.isArray(given)) {
+        throw refusal("invalid_request", "a policy is a JSON object");
+      }
+      const fields = Object.entries({ ...policyOf(view), ...given });
+      const policy = fitting(
+        policySchema,
+        Object.fromEntries(fields.filter(([, value]) => value !== null)),
+      );
+      const kept: HttpPolicy = {
+        ...policy,
+        allowed_hosts: [...new Set(policy.allowed_hosts.map(hostPattern))],
+        private_addresses: [...new Set(policy.private_addresses.map(provider.range))],
+      };
+      await view.setSetting(SETTING, kept as unknown as Json);
+    },
+    watch: ({ signal }) => changes(view, text, signal),
+  });
+}
+
+/** The row it is kept in holds other things too: only another text is a change. */
+async function* changes(
+  view: AgentView,
+  text: () => string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent> {
+  let last = text();
+  for await (const event of changesOf(view.rows, key.agent, signal)) {
+    const now = text();
+    if (now === last) continue;
+    last = now;
+    yield event;
+  }
+}
