@@ -14,6 +14,8 @@ import type { Workload } from "./workload.ts";
 
 const LIMIT = 100;
 const PRICE = 10;
+/** What a crash cut off stays to be resolved by people. */
+const UNKNOWN = "open/journal/";
 
 /** Buys at once and by a job, and remembers what it got and what it heard. */
 async function buying(ctx: AgentContext, trigger: Trigger): Promise<void> {
@@ -90,7 +92,9 @@ export const spending: Workload = {
     for (const id of ["a", "b"]) await one.wait(id as EnvelopeId);
     await checkNothingLeft(s, subject);
     const rows = await subject.backend.storage("one").list({ prefix: "" });
-    const left = rows.map(({ key }) => key).filter((key) => /^(open|call)\//.test(key));
+    const left = rows.map(({ key }) => key).filter((key) =>
+      /^(open|call)\//.test(key) && !key.startsWith(UNKNOWN)
+    );
     same(left, [], "rows of work outside that are left");
   },
 };

@@ -1,6 +1,7 @@
 /** What an agent may spend, and what it has spent: policies as operators set them, reports as everybody reads them. The counting is the ledger's. */
 import { z } from "zod";
 import { FileError } from "../fs/error.ts";
+import type { Json } from "./envelope.ts";
 
 /** The path under which the policy of the whole agent stands, beside those of its mounts. */
 export const WHOLE_AGENT = "/";
@@ -69,12 +70,26 @@ export interface Reservation {
   readonly ended_at: string | null;
 }
 
+/** Something that was begun under a key, and of which nobody knows how it ended. It is not done again before somebody says. */
+export interface UnknownEffect {
+  readonly id: string;
+  /** The file it was written to. */
+  readonly path: string;
+  readonly idempotency_key: string;
+  /** ISO 8601. */
+  readonly begun_at: string;
+}
+
 export interface BudgetView {
   /** Of a mount; `/`: of the whole agent. */
   usage(mount: string): UsageReport;
   policies(): Budgets;
   /** For operators: others are refused before. Recorded in the trajectory. Null takes a policy away. */
   setPolicy(mount: string, policy: BudgetPolicy | null): Promise<void>;
+  /** Effects whose end nobody knows; those that are being done now are not among them. */
+  unknown(): Promise<UnknownEffect[]>;
+  /** For operators: `answer` is what its caller should have got; undefined: nothing was done. Rejects with `not_found`. */
+  resolve(id: string, answer: Json | undefined): Promise<void>;
   /** Lines of the ledger, oldest first. */
   ledger(page: { readonly after?: string; readonly limit: number }): Promise<Reservation[]>;
 }

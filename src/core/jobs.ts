@@ -110,6 +110,7 @@ export function openJobs(
   const { backend, storage } = live;
   const running = new Map<string, Running>();
   const changed = announcer<Job>();
+  const newId = idsInOrder(backend);
   let stopped = false;
 
   function shown(row: JobRow): Job {
@@ -389,7 +390,7 @@ export function openJobs(
     },
     make({ mount, terms, held, envelope }) {
       const now = backend.now();
-      const id = uuidv7(now, backend.random(10));
+      const id = newId();
       const row: JobRow = {
         id,
         mount,
@@ -480,6 +481,22 @@ export function openJobs(
       await Promise.all([...running.values()].map(({ done }) => done));
       changed.end();
     },
+  };
+}
+
+/** Ids in the order in which they are made, also within one millisecond. */
+function idsInOrder(backend: Pick<Backend, "now" | "random">): () => string {
+  let lastMs = 0;
+  let bits: Uint8Array = new Uint8Array(10);
+  return () => {
+    const ms = backend.now();
+    if (ms > lastMs) {
+      lastMs = ms;
+      bits = backend.random(10);
+    } else {
+      for (let i = bits.length - 1; i >= 0 && ++bits[i]! > 255; i--) bits[i] = 0;
+    }
+    return uuidv7(lastMs, bits);
   };
 }
 

@@ -9,7 +9,9 @@ import { decodeJson, digest, encodeJson, encodeText } from "./code.ts";
 import { blobKeys, largeRows, readLarge } from "./blob.ts";
 import { answerOf } from "./calls.ts";
 import type { Ending } from "./ending.ts";
+import { isoTime } from "./id.ts";
 import { key } from "./keys.ts";
+import type { UnknownEffect } from "./budget.ts";
 
 /** How long an ended entry is kept. */
 export const JOURNAL_TTL_MS = 3_600_000;
@@ -22,6 +24,9 @@ interface Entry {
   /** Digest of the request. */
   readonly d: string;
   readonly at: number;
+  /** The file it was written to, and the key. */
+  readonly path: string;
+  readonly key: string;
   readonly ending?: Ending;
   /** When it may go; absent as long as it has no ending. */
   readonly ends?: number;
@@ -39,12 +44,27 @@ export interface Journal {
     requestDigest: string,
     path: string,
   ): Promise<{ fresh: Batch } | { answer: Json }>;
-  begin(id: string, requestDigest: string): Batch;
-  complete(id: string, requestDigest: string, ending: Ending): Batch;
+  begin(order: Journaled): Batch;
+  complete(order: Journaled, ending: Ending): Batch;
   /** Nothing was done: the key is free again. */
   fail(id: string): Batch;
+  /** Entries without an ending. */
+  open(): Promise<UnknownEffect[]>;
+  /**
+   * An operator knows what became of one: its answer, or, without one, that nothing was done, so that it may be asked for again.
+   * Rejects with `not_found` for an entry that there is not or that has an ending.
+   */
+  resolve(id: string, answer: Json | undefined): Promise<void>;
   /** Removes what has expired, a batch; most calls of it do nothing. */
   cleanup(): Promise<void>;
+}
+
+/** What is done under a key. */
+export interface Journaled {
+  readonly id: string;
+  readonly digest: string;
+  readonly path: string;
+  readonly key: string;
 }
 
 export function openJournal(
@@ -70,24 +90,60 @@ export function openJournal(
       mustBeSame(entry.d, requestDigest, path);
       return { answer: answerOf(entry, path) };
     },
-    begin: (id, d) => ({
-      check: [],
-      remove: [],
-      put: [{ key: key.journal(id), value: encodeJson({ d, at: now() } satisfies Entry) }],
-    }),
-    complete(id, d, ending) {
-      const ends = now() + JOURNAL_TTL_MS;
-      const entry: Entry = { d, at: now(), ending, ends };
+    begin({ id, digest: d, path, key: name }) {
+      const entry: Entry = { d, at: now(), path, key: name };
       return {
         check: [],
         remove: [],
+        put: [
+          { key: key.journal(id), value: encodeJson(entry) },
+          { key: key.open(key.journal(id)), value: encodeText("{}") },
+        ],
+      };
+    },
+    complete({ id, digest: d, path, key: name }, ending) {
+      const ends = now() + JOURNAL_TTL_MS;
+      const entry: Entry = { d, at: now(), path, key: name, ending, ends };
+      return {
+        check: [],
+        remove: [key.open(key.journal(id))],
         put: [
           ...largeRows(key.journal(id), encodeJson(entry), newBlobId),
           { key: key.journalEnd(ends, id), value: encodeText("{}") },
         ],
       };
     },
-    fail: (id) => ({ check: [], remove: [key.journal(id)], put: [] }),
+    fail: (id) => ({
+      check: [],
+      remove: [key.journal(id), key.open(key.journal(id))],
+      put: [],
+    }),
+    async open() {
+      const found: UnknownEffect[] = [];
+      for (const { key: marker } of await storage.list({ prefix: key.open("journal/") })) {
+        const at = marker.slice(key.open("").length);
+        const bytes = await storage.get(at);
+        if (!bytes) continue;
+        const { path, key: name, at: begun } = decodeJson<Entry>(bytes);
+        const id = at.slice(key.journal("").length);
+        found.push({ id, path, idempotency_key: name, begun_at: isoTime(begun) });
+      }
+      return found;
+    },
+    async resolve(id, answer) {
+      const at = key.journal(id);
+      const marker = key.open(at);
+      const [bytes, open] = await Promise.all([storage.get(at), storage.get(marker)]);
+      if (!bytes || !open) {
+        throw new FileError("not_found", "resolve", id.slice(0, 80), {
+          detail: "nothing of this id waits to be resolved",
+        });
+      }
+      const { d, path, key: name } = decodeJson<Entry>(bytes);
+      const order = { id, digest: d, path, key: name };
+      const batch = answer === undefined ? this.fail(id) : this.complete(order, { answer });
+      await storage.commit({ ...batch, check: [{ key: marker, value: open }] });
+    },
     async cleanup() {
       if (begun++ % SWEEP_EVERY !== 0) return;
       const through = key.journalEnd(now(), "~");

@@ -18,7 +18,7 @@ import { exportOf } from "./live.ts";
 import { joinBatches } from "./txn.ts";
 import { key } from "./keys.ts";
 import type { Held } from "./ledger.ts";
-import { mustBeSame } from "./journal.ts";
+import { type Journaled, mustBeSame } from "./journal.ts";
 import { WHOLE_AGENT } from "./budget.ts";
 
 const NOTHING: Batch = { check: [], remove: [], put: [] };
@@ -30,7 +30,7 @@ interface Course {
   readonly digest: string;
   readonly effects: Effects | undefined;
   readonly claim: Claim | undefined;
-  readonly journal: { readonly id: string; readonly fresh: Batch } | undefined;
+  readonly journal: (Journaled & { readonly fresh: Batch }) | undefined;
 }
 
 /** What is held for an order until it has begun. */
@@ -117,7 +117,9 @@ async function journaled(
       await keep(live, effects, claim, found);
       return found.answer;
     }
-    journal = { id, fresh: found.fresh };
+    const { path } = order;
+    const { key } = order.idempotency!;
+    journal = { id, digest: course.digest, path, key, fresh: found.fresh };
   }
   if (effects) await effects.outside.mustBeForeseen(order.path);
   try {
@@ -195,13 +197,11 @@ async function commitOrUndo(
   ending: Ending | undefined,
   along: Batch,
 ): Promise<void> {
-  const { effects, claim, journal, digest: requestDigest } = course;
+  const { effects, claim, journal } = course;
   const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
   const entry = !journal ? NOTHING : joinBatches(
     journal.fresh,
-    ending
-      ? live.journal.complete(journal.id, requestDigest, ending)
-      : live.journal.begin(journal.id, requestDigest),
+    ending ? live.journal.complete(journal, ending) : live.journal.begin(journal),
   );
   const first = effects ? firstTry(live, effects) : NOTHING;
   try {
@@ -225,7 +225,7 @@ async function performed(
     const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
     return joinBatches(
       record,
-      journal ? live.journal.complete(journal.id, course.digest, ending) : NOTHING,
+      journal ? live.journal.complete(journal, ending) : NOTHING,
     );
   };
   const undone = () =>

@@ -255,6 +255,14 @@ function makeView(
       policies: () => live.record.budgets ?? {},
       setPolicy: (mount, policy) => setBudget(live, deps.services, mount, policy, nameOf(source)),
       ledger: (page) => live.ledger.list(page),
+      unknown: async () => (await live.journal.open()).filter(({ id }) => !live.doing.has(id)),
+      async resolve(id, answer) {
+        if (live.doing.has(id)) {
+          throw new FileError("not_ready", "resolve", id, { detail: "it is being done now" });
+        }
+        await live.journal.resolve(id, answer);
+        live.trace.add({ type: "budget", action: "resolved", effect: id, by: nameOf(source) });
+      },
     },
     approvals: {
       ...live.approvals,

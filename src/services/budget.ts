@@ -1,9 +1,10 @@
 /** `/budget/`: what the agent may spend, what it has spent, and on what. */
+import { z } from "zod";
 import { type BudgetPolicy, checkedPolicy, WHOLE_AGENT } from "../core/budget.ts";
 import { key } from "../core/keys.ts";
 import type { AgentView, ServiceFactory } from "../core/view.ts";
 import { dir, file, type Node, refusal, tree, type WatchEvent } from "../fs/tree.ts";
-import { JSON_TYPE, jsonOf } from "./common/json.ts";
+import { fitting, JSON_TYPE, jsonOf } from "./common/json.ts";
 
 /** Lines of the ledger that are read at once. */
 const PAGE = 100;
@@ -12,7 +13,12 @@ const LEDGER = "budget/";
 
 export const budget: ServiceFactory = (view) =>
   tree(
-    dir({ ledger: ledger(view), policy: policy(view), usage: usage(view) }, {
+    dir({
+      ledger: ledger(view),
+      policy: policy(view),
+      unknown: unknown(view),
+      usage: usage(view),
+    }, {
       about: "what the agent may spend and has spent; amounts are in micro-USD",
     }),
     view.viewer,
@@ -40,6 +46,33 @@ async function reportOf({ budget, mounts }: AgentView) {
     ]),
   );
   return { ...budget.usage(WHOLE_AGENT), policy: policyAt(policies, WHOLE_AGENT), mounts: of };
+}
+
+const resolution = z.strictObject({
+  id: z.string(),
+  outcome: z.enum(["done", "not_done"]),
+  answer: z.json().optional(),
+});
+
+function unknown({ budget }: AgentView): Node {
+  return file({
+    type: JSON_TYPE,
+    about: "what was begun under a key and cut off, so that nobody knows how it ended; a call " +
+      'says it: {"id":"…","outcome":"not_done"} lets it be asked for again, ' +
+      '{"id":"…","outcome":"done","answer":…} is its answer',
+    only: { call: ["operator"] },
+    maxBytes: MAX_POLICY_BYTES,
+    read: async () => JSON.stringify(await budget.unknown()),
+    async call(data) {
+      const said = fitting(resolution, jsonOf(data, "what became of it is a JSON object"));
+      const isDone = said.outcome === "done";
+      if (!isDone && said.answer !== undefined) {
+        throw refusal("invalid_request", "what was not done has no answer");
+      }
+      await budget.resolve(said.id, isDone ? said.answer ?? null : undefined);
+      return JSON.stringify({ resolved: said.id });
+    },
+  });
 }
 
 function policyAt(

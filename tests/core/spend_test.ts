@@ -168,3 +168,40 @@ Deno.test("rows of a ledger are told as they are", async () => {
 
   await opened.close();
 });
+
+Deno.test("what nobody knows is shown, and done again only when an operator says that it was not", async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const { shop } = subject;
+  const s = await scene(subject, { one: agent(() => {}) }, {
+    budgets: { [SHOP]: { per_day_micro_usd: 50, approvers: [] } },
+  });
+  const one = s.at("one");
+  const buy = (key: string) =>
+    one.call(`${SHOP}/buy`, JSON.stringify({ item: key, price: 9, key, waits: true }));
+  for (const key of ["a", "b"]) {
+    const files = await one.files();
+    call(files, `${SHOP}/buy`, JSON.stringify({ item: key, price: 9, key, waits: true }))
+      .catch(() => {});
+    await s.quiet();
+    assert.deepEqual(await one.json("/budget/unknown"), [], "it is being done");
+    await s.restart("crash");
+    await assert.rejects(buy(key), { code: "interrupted" });
+    const [open, ...others] = await one.json<{ id: string; idempotency_key: string }[]>(
+      "/budget/unknown",
+    );
+    assert.deepEqual([open?.idempotency_key, others], [key, []]);
+    const said = key === "a"
+      ? { id: open!.id, outcome: "not_done" }
+      : { id: open!.id, outcome: "done", answer: { got: "it" } };
+    await one.call("/budget/unknown", JSON.stringify(said));
+    await assert.rejects(one.call("/budget/unknown", JSON.stringify(said)), { code: "not_found" });
+    assert.deepEqual(await one.json("/budget/unknown"), []);
+    shop.open();
+    if (key === "a") await buy("a");
+    else assert.deepEqual(JSON.parse(await buy("b")), { got: "it" });
+    shop.shut();
+  }
+  assert.deepEqual(shop.asked, ["a", "a", "b"]);
+  await opened.close();
+});
