@@ -2,7 +2,7 @@
 import type { Endpoint } from "../../src/core/hosts.ts";
 import { agentId } from "../../src/core/id.ts";
 import { MAX_SECRET, MAX_SECRETS, openSecrets, type SecretStore } from "../../src/core/secrets.ts";
-import { memorySecrets } from "../../src/providers/secrets/memory.ts";
+import { memorySecrets } from "./memory_secrets.ts";
 import { deepEqual, equal, match, ok, rejects, throws } from "../assert.ts";
 
 const [bob, ann] = [agentId("bob"), agentId("ann")];

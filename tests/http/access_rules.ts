@@ -241,6 +241,12 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/files/**", { ...WATCHED, write: "use", append: "use", remove: "use", body: "text" }],
   ["/goals", WATCHED_DIR],
   ["/goals/*", { ...WATCHED, write: "use", remove: "use", body: json({ description: "rest" }) }],
+  ["/http", DIR],
+  ["/http/jobs", DIR],
+  // No host is allowed, so that it is refused whoever asks; who may not ask is refused before.
+  ["/http/new", { call: "own", body: json({ url: "https://example.com" }), also: [403] }],
+  ["/http/policy", { ...WATCHED, write: "own", body: json({ per_minute: 5 }) }],
+  ["/http/usage", SEEN],
   ["/identity", DIR],
   ["/identity/pubkey", SEEN],
   ["/identity/npub", SEEN],

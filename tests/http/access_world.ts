@@ -16,7 +16,7 @@ import { callJson, callText, entries, readText, writeText } from "../../src/fs/u
 import { inlineHost } from "../../src/hosts/inline.ts";
 import { openHooks, type SecretFile } from "../../src/http/hooks/store.ts";
 import { createRouter, type Peer, type Router } from "../../src/http/app.ts";
-import { memorySecrets } from "../../src/providers/secrets/memory.ts";
+import { memorySecrets } from "../core/memory_secrets.ts";
 import { memorySigner } from "../../src/providers/signer/memory.ts";
 import type { Can, Standing } from "./access_rules.ts";
 

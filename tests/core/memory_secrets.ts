@@ -1,5 +1,5 @@
-/** Secrets that live as long as the program: for tests, and where agents end with it. */
-import type { KeptSecret, SecretStore } from "../../core/secrets.ts";
+/** A store of secrets that lives as long as the test. */
+import type { KeptSecret, SecretStore } from "../../src/core/secrets.ts";
 
 export function memorySecrets(first: readonly KeptSecret[] = []): SecretStore {
   let kept = first;
