@@ -1,6 +1,5 @@
 /** Jobs of an agent: work outside that goes on between ticks. Each is rows, so that a restart shows those that ended as they were, and ends those that it cut off. */
 import { FileError } from "../fs/error.ts";
-import type { StreamEvent } from "../fs/file.ts";
 import type { Failure } from "./agent.ts";
 import type { Envelope, Json } from "./envelope.ts";
 import type { Batch, Row } from "./storage.ts";
@@ -21,7 +20,7 @@ import { failureOf } from "./result.ts";
 import { isoTime, uuidv7 } from "./id.ts";
 import { joinBatches } from "./txn.ts";
 import { key, nameOfKey } from "./keys.ts";
-import { type Numbered, numbered } from "./numbered.ts";
+import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
 
 /** How long a finished job is kept; older ones go a few at each job's end. */
@@ -53,7 +52,7 @@ interface JobRow {
 interface Running {
   row: JobRow;
   readonly abort: AbortController;
-  readonly stream: Numbered;
+  readonly stream: JobStream;
   asked: boolean;
   done: Promise<void>;
 }
@@ -137,7 +136,16 @@ export function openJobs(
     const job: Running = {
       row,
       abort: new AbortController(),
-      stream: numbered({ storage, prefix: key.jobEvents(row.id), next: 1 }),
+      stream: openJobStream({
+        storage,
+        timer: (ms, fire) => backend.timer(ms, fire),
+        prefix: key.jobEvents(row.id),
+        write: (rows) =>
+          job.row.status === "streaming"
+            ? commit({ check: [], remove: [], put: [...rows] })
+            : change(job, { status: "streaming" }, rows),
+        onError: (error) => job.abort.abort(error),
+      }),
       asked: false,
       done: Promise.resolve(),
     };
@@ -157,7 +165,6 @@ export function openJobs(
     const stopTimer = row.timeout > 0
       ? backend.timer(row.timeout, () => abort.abort(outOfTime(row)))
       : () => {};
-    const events = eventsOf(job);
     let end: JobEnd | undefined;
     let thrown: unknown;
     try {
@@ -165,7 +172,7 @@ export function openJobs(
       if (!kind) {
         throw new FileError("not_supported", "run", row.mount, { detail: "no jobs are run here" });
       }
-      end = await kind.run(runOf(job, events));
+      end = await kind.run(runOf(job));
       thrown = end.error;
     } catch (error) {
       thrown = error ?? new FileError("internal", "run", row.mount);
@@ -174,7 +181,7 @@ export function openJobs(
     }
     if (signal.reason === CUT_OFF) return;
     try {
-      await events.flush();
+      await job.stream.flush();
     } catch (error) {
       thrown ??= error;
     }
@@ -250,7 +257,7 @@ export function openJobs(
     sweep(now).catch(hooks.onError);
   }
 
-  function runOf(job: Running, events: ReturnType<typeof eventsOf>): JobRun {
+  function runOf(job: Running): JobRun {
     const { abort: { signal }, row } = job;
     return {
       agent: live.id,
@@ -272,7 +279,7 @@ export function openJobs(
       },
       async emit(event) {
         signal.throwIfAborted();
-        await events.add(event);
+        await job.stream.add(event);
       },
       sleep: (ms) =>
         new Promise((resolve, reject) => {
@@ -296,34 +303,6 @@ export function openJobs(
     job.row = next;
     changed.tell(shown(next));
   }
-  /** What comes while a commit runs shares the next one. */
-  function eventsOf(job: Running) {
-    let waiting: StreamEvent[] = [];
-    let work: Promise<void> | undefined;
-    async function write(): Promise<void> {
-      while (waiting.length > 0) {
-        const events = waiting;
-        waiting = [];
-        const rows = events.map(job.stream.row);
-        if (job.row.status === "streaming") await commit({ check: [], remove: [], put: rows });
-        else await change(job, { status: "streaming" }, rows);
-        for (const event of events) job.stream.announce(event);
-      }
-    }
-    const flush = () => (work ??= write().finally(() => work = undefined));
-    return {
-      /** Resolves at once while there is room, so that a model is not held up by the disk. */
-      async add(event: { readonly [field: string]: Json }): Promise<void> {
-        waiting.push(job.stream.add({ type: "chunk", ...event }));
-        const written = flush();
-        if (waiting.length > PAGE) await written;
-        else written.catch((error) => job.abort.abort(error));
-      },
-      async flush() {
-        while (work || waiting.length > 0) await flush();
-      },
-    };
-  }
   async function sweep(now: number): Promise<void> {
     const before = key.jobEnd(now - JOB_TTL_MS, "", "");
     const rows = await storage.list({ prefix: "jobend/", limit: SWEEP_BATCH });
@@ -345,27 +324,20 @@ export function openJobs(
     const bytes = await storage.get(key.job(mount, id));
     return bytes && decodeJson<JobRow>(bytes);
   }
+  /** One that runs tells all from `after` on, and ends with its job; one that has ended tells what is kept. */
   function streamOf(id: string): Stream {
-    const now = () => running.get(id)?.stream;
-    const kept = numbered({ storage, prefix: key.jobEvents(id), next: Number.MAX_SAFE_INTEGER });
-    const read: Stream["read"] = async ({ after = 0, limit = Infinity }) => {
-      const rows = await storage.list({
-        prefix: key.jobEvents(id),
-        ...(limit === Infinity ? {} : { limit }),
-        after: kept.row({ seq: Math.max(0, after), type: "" }).key,
-      });
-      return rows.map((row) => decodeJson<StreamEvent>(row.value));
-    };
+    const prefix = key.jobEvents(id);
     return {
-      read,
+      async read({ after = 0, limit = Infinity }) {
+        await running.get(id)?.stream.flush();
+        return await eventsBehind(storage, prefix, after, limit);
+      },
       async tail(count) {
-        const all = await read({});
-        return count <= 0 ? [] : all.slice(-count);
+        return count <= 0 ? [] : (await this.read({})).slice(-count);
       },
       async *watch({ after = 0, signal }) {
         let last = after;
-        const stream = now();
-        // One that runs tells all from `after` on, and ends with its job.
+        const stream = running.get(id)?.stream;
         if (stream) {
           for await (const event of stream.watch({ after: last, signal })) {
             last = event.seq;
@@ -373,7 +345,7 @@ export function openJobs(
           }
         }
         while (!signal.aborted) {
-          const events = await read({ after: last, limit: PAGE });
+          const events = await eventsBehind(storage, prefix, last, PAGE);
           if (events.length === 0) return;
           for (const event of events) {
             last = event.seq;
