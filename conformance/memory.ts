@@ -2,8 +2,12 @@
 import { manualClock } from "../src/backends/manual_clock.ts";
 import { type MemoryBackend, memoryBackend } from "../src/backends/memory.ts";
 import type { Backend } from "../src/core/backend.ts";
+import type { FileService } from "../src/fs/file.ts";
 import { memoryFiles } from "../src/fs/memory.ts";
 import { namespace, subtree } from "../src/fs/namespace.ts";
+import { createAgentd } from "../src/agentd.ts";
+import { agentId } from "../src/core/id.ts";
+import { computeLaws, type ComputeSubject, MODEL, repeater } from "./compute.ts";
 import { type Feature, fileLawsFor, type FileSubject } from "./files.ts";
 import type { Subject } from "./law.ts";
 import { namespaceLaws, type NamespaceSubject } from "./namespace.ts";
@@ -114,10 +118,43 @@ export function memoryTicks(
   return tickSubject(name, { ...memoryWorld(), ...parts });
 }
 
+/** Two agents of a runtime in memory, to which one free model is sold; `spoil` is between them and the laws. */
+export function memoryCompute(
+  name = "memory",
+  spoil: (files: FileService) => FileService = (files) => files,
+): Subject<ComputeSubject> {
+  return {
+    name,
+    async open() {
+      const errors: unknown[] = [];
+      const runtime = await createAgentd({
+        backend: memoryBackend(),
+        signer: memorySigner(drawing()),
+        agents: { idle: { name: "idle", onTrigger() {} } },
+        compute: repeater,
+        onError: (error) => errors.push(error),
+      });
+      const filesOf = async (name: string) => {
+        const id = agentId(name);
+        await runtime.create({ id, agent: "idle" });
+        return spoil(await runtime.files(id, { viewer: "operator", name: "operator" }));
+      };
+      return {
+        subject: { files: await filesOf("a"), other: await filesOf("b"), model: MODEL },
+        async close() {
+          await runtime.stop(0);
+          if (errors.length > 0) throw errors[0];
+        },
+      };
+    },
+  };
+}
+
 /** Every law that can be tried without a world. */
 export const memoryTrials: readonly Trial[] = [
   ...trials(storageLaws, [memoryStorage()]),
   ...trials(fileLawsFor(FILE_FEATURES), [files]),
   ...trials(namespaceLaws, [namespaces]),
   ...trials(tickLaws, [memoryTicks()]),
+  ...trials(computeLaws, [memoryCompute()]),
 ];

@@ -1,4 +1,5 @@
 /** The register of the laws: every list, in the order in which it is told. Who keeps them is said where the subjects are made. */
+import { computeLaws } from "./compute.ts";
 import { fileLaws } from "./files.ts";
 import { httpLaws } from "./http.ts";
 import { namespaceLaws } from "./namespace.ts";
@@ -42,5 +43,11 @@ export const LISTS: readonly LawList[] = [
     about:
       "What a runtime keeps of its agents: turns, commits, retries, messages, alarms, lives, and what it tells of them. A subject brings a clock that stands, and is cut off as by a crash.",
     laws: tickLaws,
+  },
+  {
+    title: "C: compute",
+    about:
+      "What `/compute` keeps of requests to models, jobs and their policy, whoever sells, and wherever its files are read. A subject brings a free model.",
+    laws: computeLaws,
   },
 ];

@@ -15,7 +15,7 @@ import { AGENT, appOf, LOCAL, serve, throughApp, TOKEN } from "../http/served.ts
 import { acting, ACTS, STORE, storing, subject } from "./file_subjects.ts";
 
 /** Laws wait for what happens, and some for a time that must pass. */
-const realTime = {
+export const realTime = {
   now: Date.now,
   timer(delayMs: number, fire: () => void) {
     const timer = setTimeout(fire, delayMs);

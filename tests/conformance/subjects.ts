@@ -1,4 +1,5 @@
 /** Who is tried on this machine, and by which laws. */
+import { computeLaws } from "../../conformance/compute.ts";
 import { fileLawsFor } from "../../conformance/files.ts";
 import { httpLawsFor } from "../../conformance/http.ts";
 import { namespaces } from "../../conformance/memory.ts";
@@ -6,6 +7,7 @@ import { namespaceLaws } from "../../conformance/namespace.ts";
 import { storageLaws } from "../../conformance/storage.ts";
 import { tickLaws } from "../../conformance/ticks.ts";
 import { type Trial, trials } from "../../conformance/trial.ts";
+import { computeSubjects } from "./compute_subjects.ts";
 import { directorySubjects } from "./directory_subjects.ts";
 import { fileSubjects } from "./file_subjects.ts";
 import { clientSubjects, httpSubjects } from "./http_subjects.ts";
@@ -19,5 +21,6 @@ export const TRIALS: readonly Trial[] = [
   ),
   ...trials(namespaceLaws, [namespaces]),
   ...trials(tickLaws, tickSubjects),
+  ...trials(computeLaws, computeSubjects),
   ...httpSubjects.flatMap(([subject, features]) => trials(httpLawsFor(features), [subject])),
 ];
