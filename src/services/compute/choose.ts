@@ -94,6 +94,12 @@ function unknown(providers: ComputeProviders, all: readonly Offer[], asked: Aske
       extra,
     );
   }
+  const unseen = providers.list().filter((provider) => provider.health().status === "unknown");
+  if (unseen.length > 0) {
+    const names = unseen.map(({ id }) => id).join(", ");
+    const detail = `${what} so far; not looked at yet: ${names}; ask again in a moment`;
+    return refusal("provider_unavailable", detail, { ...extra, retryable: true });
+  }
   const advice = isAnyUp ? "" : `; ${ADVICE}`;
   const rule = policy.blocked_models.length > 0 ? " that the policy allows" : "";
   return refusal("not_found", `${what}${rule}; ${there}${lost}${advice}`, extra);

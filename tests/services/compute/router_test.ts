@@ -124,6 +124,10 @@ test("who is down is not asked; when nobody is up it is said who, why, and what 
   const message = /p \(connection refused\), q \(connection refused\).*fallback_provider/;
   await rejects(ask(), { code: "provider_unavailable", message });
   await rejects(ask({ model: "unheard" }), { code: "provider_unavailable", message: /unheard/ });
+  p.status = "up";
+  await rejects(ask({ model: "unheard" }), { code: "not_found" });
+  q.status = "unknown";
+  await rejects(ask({ model: "unheard" }), { code: "provider_unavailable", message: /moment/ });
 });
 
 test("a request takes the preferred of several: by cost, latency, quality, or balanced", async (open) => {
