@@ -111,13 +111,10 @@ export async function modelsFor(deps: Deps, visit: Visit): Promise<Model[]> {
   const payer = payerOf(visit);
   const reader = payer ?? agents[0]?.id;
   if (reader === undefined || !mayAskModels(principal.grant?.can)) return found;
-  // The first who sells a model of a name, if several do.
-  const offered = new Map(
-    (await offeredBy(await deps.files(reader))).reverse().map(({ id, provider }) => [id, provider]),
-  );
+  const owners = ownersOf(await offeredBy(await deps.files(reader)));
   const payers = payer === undefined ? agents.map(({ id }) => `${id}/`) : [""];
   for (const prefix of payers) {
-    for (const [id, owner] of offered) {
+    for (const [id, owner] of owners) {
       if (found.length >= MAX_MODELS) return found;
       found.push({ id: prefix + id, object: "model", created: 0, owned_by: owner });
     }
@@ -157,6 +154,13 @@ async function isOffered(files: FileService, name: string): Promise<boolean> {
 interface Offered {
   readonly id: string;
   readonly provider: string;
+}
+
+/** By model, the first who sells it. */
+function ownersOf(offered: readonly Offered[]): Map<string, string> {
+  const owners = new Map<string, string>();
+  for (const { id, provider } of offered) if (!owners.has(id)) owners.set(id, provider);
+  return owners;
 }
 
 /** What `/compute` has; nothing where it is not there. */

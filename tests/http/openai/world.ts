@@ -2,12 +2,15 @@
 import { createAgentd } from "../../../src/agentd.ts";
 import { type MemoryBackend, memoryBackend } from "../../../src/backends/memory.ts";
 import type { Agent } from "../../../src/core/agent.ts";
+import type { ComputeProvider } from "../../../src/core/compute.ts";
 import { digest } from "../../../src/core/code.ts";
 import { agentId } from "../../../src/core/id.ts";
 import type { Runtime } from "../../../src/core/runtime.ts";
 import type { Can } from "../../../src/core/tokens.ts";
 import { createApp } from "../../../src/http/app.ts";
 import { memorySigner } from "../../../src/providers/signer/memory.ts";
+import { compute } from "../../../src/services/compute.ts";
+import { sold } from "../../services/compute/scripted.ts";
 import { serve, TOKEN } from "../served.ts";
 
 export const VERSION = "1.2.3";
@@ -52,12 +55,19 @@ export interface World {
   close(): Promise<void>;
 }
 
-export async function world(agents: readonly string[]): Promise<World> {
+export async function world(
+  agents: readonly string[],
+  providers: readonly ComputeProvider[] = [],
+): Promise<World> {
   const backend = memoryBackend();
+  const errors: unknown[] = [];
+  const report = (error: unknown) => void errors.push(error);
   const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
     agents: { silent, parts, reader, failing },
+    services: { "/compute": compute(sold(...providers)) },
+    onError: report,
   });
   for (const agent of agents) await runtime.create({ id: agentId(agent), agent });
   const stopping = new AbortController();
@@ -67,6 +77,7 @@ export async function world(agents: readonly string[]): Promise<World> {
     clock: backend,
     version: VERSION,
     stopping: stopping.signal,
+    report,
   });
   const server = serve(app);
   return {
@@ -89,6 +100,7 @@ export async function world(agents: readonly string[]): Promise<World> {
       stopping.abort();
       await server.close();
       await runtime.stop(0);
+      if (errors.length > 0) throw errors[0];
     },
   };
 }
@@ -97,9 +109,10 @@ export async function world(agents: readonly string[]): Promise<World> {
 export function inWorld(
   agents: readonly string[],
   test: (world: World) => Promise<void>,
+  providers: readonly ComputeProvider[] = [],
 ): () => Promise<void> {
   return async () => {
-    const here = await world(agents);
+    const here = await world(agents, providers);
     try {
       await test(here);
     } finally {
