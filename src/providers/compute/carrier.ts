@@ -24,11 +24,15 @@ export interface CarrierOptions {
   readonly world: SellerWorld;
   /** Asked for at each exchange, and kept nowhere. */
   readonly key?: (() => string | undefined) | undefined;
+  /** How the key is sent, and what goes with it; `authorization` by default. */
+  readonly keyHeaders?: KeyHeaders | undefined;
   /** A time without any byte after which an exchange is given up. */
   readonly stallMs: number;
   /** The most that an answer may have, on the wire. */
   readonly maxBytes: number;
 }
+
+export type KeyHeaders = (key: string) => Readonly<Record<string, string>>;
 
 /** The wire form of 100,000 streamed tokens and more, or of 2,000 embeddings. */
 export const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
@@ -58,7 +62,7 @@ export function carrier(options: CarrierOptions): Fetch {
       const response = await watched(options, url, ends, () =>
         options.world.fetch(url, {
           method: init.method ?? "GET",
-          headers: headersOf(init.headers, options.key?.()),
+          headers: headersOf(init.headers, options),
           ...(init.body === undefined ? {} : { body: init.body }),
           redirect: "manual",
           signal: ends.signal,
@@ -79,14 +83,24 @@ export function carrier(options: CarrierOptions): Fetch {
 }
 
 /** What the SDK adds of its own (what machine this is, what the environment says) does not leave the house. */
-function headersOf(asked: HeadersInit | undefined, key: string | undefined): Headers {
+function headersOf(
+  asked: HeadersInit | undefined,
+  { key: keyOf, keyHeaders = bearer }: CarrierOptions,
+): Headers {
   const given = new Headers(asked), headers = new Headers();
   for (const name of ["accept", "content-type"]) {
     const value = given.get(name);
     if (value !== null) headers.set(name, value);
   }
-  if (key !== undefined) headers.set("authorization", `Bearer ${key}`);
+  const key = keyOf?.();
+  for (const [name, value] of Object.entries(key === undefined ? {} : keyHeaders(key))) {
+    headers.set(name, value);
+  }
   return headers;
+}
+
+function bearer(key: string): Record<string, string> {
+  return { authorization: `Bearer ${key}` };
 }
 
 /** One step of an exchange: ended when nothing comes for too long, and its failure told as one of ours. */

@@ -1,12 +1,18 @@
 /** Model sellers of the network, by key: those that are known by name, and any other OpenAI-compatible one. */
 import { FileError } from "../../fs/error.ts";
-import type { ComputeKind, ComputeProvider, ModelInfo, TokenPrice } from "../../core/compute.ts";
+import type {
+  ComputeKind,
+  ComputeProvider,
+  ModelCall,
+  ModelInfo,
+  TokenPrice,
+} from "../../core/compute.ts";
 import type { LocalOptions } from "./local.ts";
 import { factsOf, kindsOf, type ListedModel } from "./models.ts";
-import { openAiServer } from "./openai.ts";
+import { type OpenAiOptions, openAiServer } from "./openai.ts";
 import { isHere } from "./place.ts";
 import type { Adapt } from "./wire.ts";
-import { listFacts, PRICES_DATE, toldPrice } from "./prices.ts";
+import { listFacts, priceHoldsTokens, PRICES_DATE, toldPrice } from "./prices.ts";
 
 interface Known {
   readonly name: string;
@@ -17,6 +23,9 @@ interface Known {
   kinds(id: string): readonly ComputeKind[];
   facts(listed: ListedModel): Partial<ModelInfo>;
   readonly adapt?: Adapt;
+  readonly list?: NonNullable<OpenAiOptions["list"]>;
+  /** A longer prompt costs more than the price of the model. */
+  priceHoldsTokens?(model: string): number | undefined;
 }
 
 const chatOnly = (): readonly ComputeKind[] => ["chat"];
@@ -31,6 +40,7 @@ export const VENDORS = {
     prices: `list prices of ${PRICES_DATE}`,
     kinds: (id) => kindsOf(id).filter((kind) => (kind === "complete") === COMPLETES.test(id)),
     facts: ({ id }) => listFacts("openai", id),
+    priceHoldsTokens: (model) => priceHoldsTokens("openai", model),
     // Its newer models refuse the older name, and no model refuses the newer one.
     adapt: ({ max_tokens, ...rest }) =>
       max_tokens === undefined ? rest : { max_completion_tokens: max_tokens, ...rest },
@@ -42,6 +52,12 @@ export const VENDORS = {
     prices: `list prices of ${PRICES_DATE}`,
     kinds: chatOnly,
     facts: ({ id }) => listFacts("anthropic", id),
+    priceHoldsTokens: (model) => priceHoldsTokens("anthropic", model),
+    // Its list is the one of its own API, in pages of 20 where nothing else is said.
+    list: {
+      query: { limit: "1000" },
+      keyHeaders: (key) => ({ "x-api-key": key, "anthropic-version": "2023-06-01" }),
+    },
   },
   openrouter: {
     name: "OpenRouter",
@@ -66,6 +82,9 @@ export interface CloudSeller {
   /** Set by an operator, by model; before all lists. */
   readonly prices?: Readonly<Record<string, TokenPrice>> | undefined;
 }
+
+/** Of a prompt, no text has fewer bytes a token for long. */
+const MIN_BYTES_PER_TOKEN = 2;
 
 /** Lists of the clouds change rarely. */
 export const CLOUD_REFRESH_MS = 10 * 60_000;
@@ -92,8 +111,12 @@ export function cloudProvider(seller: CloudSeller, options: LocalOptions): Compu
     const kinds = vendor ? vendor.kinds(listed.id) : kindsOf(listed.id);
     if (kinds.length === 0) return undefined;
     const facts = vendor ? vendor.facts(listed) : { price: toldPrice(listed.pricing) };
-    const model = { price: undefined, ...factsOf(listed), ...facts, kinds };
+    const model = { price: undefined, ...facts, ...factsOf(listed), kinds };
     return { ...model, price: own.get(listed.id) ?? model.price };
+  };
+  const check = ({ model, input }: ModelCall) => {
+    const holds = own.has(model) ? undefined : vendor?.priceHoldsTokens?.(model);
+    if (holds !== undefined) mustBeShort(`${id}/${model}`, input, holds);
   };
   const about = vendor
     ? `${vendor.name}, by key; ${vendor.prices}`
@@ -110,6 +133,20 @@ export function cloudProvider(seller: CloudSeller, options: LocalOptions): Compu
     keyName,
     modelOf,
     adapt: vendor?.adapt,
+    list: vendor?.list,
+    check,
+  });
+}
+
+/** What it costs must be known before it is bought. */
+function mustBeShort(what: string, input: unknown, holdsTokens: number): void {
+  const bytes = new TextEncoder().encode(JSON.stringify(input)).length;
+  const limit = holdsTokens * MIN_BYTES_PER_TOKEN;
+  if (bytes <= limit) return;
+  throw new FileError("too_large", "ask", what, {
+    detail: `the price that is known holds for prompts of ${holdsTokens} tokens, and this one of ` +
+      `${bytes} bytes may have more; an operator may set a price for the model`,
+    extra: { limit_bytes: limit, asked: false, retryable: false },
   });
 }
 

@@ -11,6 +11,9 @@ const row = z.looseObject({
   max_model_len: number,
   context_length: number,
   max_context_length: number,
+  // Anthropic
+  max_input_tokens: number,
+  max_tokens: number,
   // llama.cpp
   meta: z.looseObject({ n_ctx: number, n_ctx_train: number }).optional().catch(undefined),
   // OpenRouter
@@ -51,8 +54,8 @@ export function kindsOf(id: string): readonly ComputeKind[] {
 /** What is known of a model but its price. */
 export function factsOf(model: ListedModel): Omit<ModelInfo, "price" | "kinds"> {
   const context_tokens = model.meta?.n_ctx ?? model.max_model_len ?? model.context_length ??
-    model.max_context_length ?? model.meta?.n_ctx_train;
-  const max_output_tokens = model.top_provider?.max_completion_tokens;
+    model.max_context_length ?? model.max_input_tokens ?? model.meta?.n_ctx_train;
+  const max_output_tokens = model.top_provider?.max_completion_tokens ?? model.max_tokens;
   return {
     id: model.id,
     ...(context_tokens === undefined ? {} : { context_tokens }),

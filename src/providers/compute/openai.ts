@@ -12,11 +12,17 @@ import type {
   ProviderHealth,
   ProviderInfo,
 } from "../../core/compute.ts";
-import { carrier, MAX_ANSWER_BYTES, type SellerWorld, STALL_MS } from "./carrier.ts";
+import {
+  carrier,
+  type KeyHeaders,
+  MAX_ANSWER_BYTES,
+  type SellerWorld,
+  STALL_MS,
+} from "./carrier.ts";
 import { failureOf, garbage } from "./failure.ts";
 import { speedometer } from "./measure.ts";
 import { type ListedModel, listIn } from "./models.ts";
-import { type Adapt, ask, clientOf, listed } from "./wire.ts";
+import { type Adapt, ask, clientOf, listed, type Query } from "./wire.ts";
 
 export interface OpenAiOptions {
   /** A segment of a path. */
@@ -35,6 +41,10 @@ export interface OpenAiOptions {
   /** Why who answers with these headers is not to be used; undefined if it may. */
   readonly foreign?: ((headers: Headers) => string | undefined) | undefined;
   readonly adapt?: Adapt | undefined;
+  /** How the list of models is asked for, where it is not as everything else is. */
+  readonly list?: { readonly query: Query; readonly keyHeaders: KeyHeaders } | undefined;
+  /** Refuses a call before it is asked. @throws FileError */
+  readonly check?: ((call: ModelCall) => void) | undefined;
   readonly stallMs?: number | undefined;
   readonly maxAnswerBytes?: number | undefined;
   /** From one look to the next. */
@@ -57,7 +67,13 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
     stallMs: options.stallMs ?? STALL_MS,
     maxBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
   });
-  const looks = client(url, { ...shared, stallMs: LOOK_MS, maxBytes: MAX_LIST_BYTES });
+  const looks = client(url, {
+    ...shared,
+    keyHeaders: options.list?.keyHeaders,
+    stallMs: LOOK_MS,
+    maxBytes: MAX_LIST_BYTES,
+  });
+  const query = options.list?.query ?? {};
   const speeds = speedometer(world.now);
   const closing = new AbortController();
   let models: readonly ModelInfo[] = [];
@@ -75,7 +91,7 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
   async function look(): Promise<void> {
     try {
       mustHaveKey();
-      const { body, headers } = await listed(await looks(), closing.signal);
+      const { body, headers } = await listed(await looks(), query, closing.signal);
       const foreign = options.foreign?.(headers);
       const rows = listIn(body);
       if (foreign === undefined && rows === undefined) throw garbage(id);
@@ -116,6 +132,7 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
     const { heard, refusal } = hearing(sink);
     try {
       mustHaveKey();
+      options.check?.(call);
       const watch = speeds.start();
       return await ask(await calls(), { call, sink: heard, signal, watch, adapt: options.adapt });
     } catch (error) {

@@ -4,7 +4,8 @@ import type { ModelInfo, TokenPrice } from "../../core/compute.ts";
 import table from "./prices.json" with { type: "json" };
 
 const amount = z.int().nonnegative();
-const row = z.tuple([amount, amount, amount.nullable(), amount.nullable(), amount.nullable()]);
+const known = amount.nullable();
+const row = z.tuple([amount, amount, known, known, known, known]);
 const rows = z.record(z.string(), row);
 const LISTS = z.object({ date: z.iso.date(), openai: rows, anthropic: rows }).parse(table);
 
@@ -21,8 +22,7 @@ const STATE = /-(?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$/;
 
 /** What the list says of a model; nothing if it does not name it. */
 export function listFacts(vendor: Vendor, model: string): ListedFacts {
-  const list = new Map(Object.entries(LISTS[vendor]));
-  const found = list.get(model) ?? list.get(model.replace(STATE, ""));
+  const found = rowOf(vendor, model);
   if (!found) return {};
   const [input_micro_usd_per_mtok, output_micro_usd_per_mtok, context, output, rank] = found;
   return {
@@ -31,6 +31,16 @@ export function listFacts(vendor: Vendor, model: string): ListedFacts {
     ...(output === null ? {} : { max_output_tokens: output }),
     ...(rank === null ? {} : { rank }),
   };
+}
+
+/** A longer prompt costs more than the list says. Undefined where it does not. */
+export function priceHoldsTokens(vendor: Vendor, model: string): number | undefined {
+  return rowOf(vendor, model)?.[5] ?? undefined;
+}
+
+function rowOf(vendor: Vendor, model: string): z.infer<typeof row> | undefined {
+  const list = new Map(Object.entries(LISTS[vendor]));
+  return list.get(model) ?? list.get(model.replace(STATE, ""));
 }
 
 const DECIMAL = /^(\d{1,20})(?:\.(\d{1,40}))?(?:e([+-]?\d{1,2}))?$/i;

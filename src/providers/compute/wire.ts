@@ -59,11 +59,13 @@ export async function clientOf(url: string, carry: Fetch): Promise<OpenAI> {
   });
 }
 
+export type Query = Readonly<Record<string, string>>;
+
 /** The server's list, as it is, with the headers it came with. */
-export async function listed(client: OpenAI, signal: AbortSignal): Promise<
+export async function listed(client: OpenAI, query: Query, signal: AbortSignal): Promise<
   { readonly body: unknown; readonly headers: Headers }
 > {
-  const { data, response } = await client.get("/models", { signal }).withResponse();
+  const { data, response } = await client.get("/models", { query, signal }).withResponse();
   return { body: data, headers: response.headers };
 }
 

@@ -31,16 +31,27 @@ interface Served {
   readonly headers?: Record<string, string>;
 }
 
+interface Heard {
+  readonly path: string;
+  readonly query: string;
+  /** `authorization` */
+  readonly key: string | null;
+  /** `x-api-key` */
+  readonly own: string | null;
+  readonly body: Record<string, unknown> | undefined;
+}
+
 /** A server that lists models and remembers what it was asked. */
 function serving({ models = { data: [{ id: "m" }] }, headers = {} }: Served = {}) {
-  const asked: { path: string; key: string | null; body: Record<string, unknown> | undefined }[] =
-    [];
+  const asked: Heard[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
-      const { pathname } = new URL(request.url);
+      const { pathname, search } = new URL(request.url);
       const body = request.method === "POST" ? await request.json() : undefined;
-      asked.push({ path: pathname, key: request.headers.get("authorization"), body });
+      const header = (name: string) => request.headers.get(name);
+      const keys = { key: header("authorization"), own: header("x-api-key") };
+      asked.push({ path: pathname, query: search, ...keys, body });
       if (pathname.endsWith("/models")) return Response.json(models, { headers });
       const message = { role: "assistant", content: "Yes." };
       const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
@@ -202,6 +213,42 @@ Deno.test("a cloud without its key is down, says which secret is wanted, and is 
     (error) => hasCode(error, "auth_required"),
   );
   deepEqual(server.asked, []);
+});
+
+Deno.test("Anthropic lists its models in its own API: the key goes as that wants it, once", async () => {
+  const data = [{ id: "claude-opus-5-5", max_input_tokens: 900_000, max_tokens: 64_000 }];
+  await using server = serving({ models: { data } });
+  await using providers = all({
+    secret: () => KEY,
+    cloud: [{ vendor: "anthropic", url: server.url }],
+  });
+  await providers.refresh();
+  const [look] = server.asked;
+  deepEqual([look!.key, look!.own, look!.query], [null, KEY, "?limit=1000"]);
+  await asked(providers.get("anthropic")!, { model: "claude-opus-5-5", stream: false }).result;
+  const call = server.asked.at(-1)!;
+  deepEqual([call.key, call.own], [`Bearer ${KEY}`, null]);
+});
+
+Deno.test("a prompt so long that it costs more than the list says is not bought by that price", async () => {
+  await using server = serving();
+  const price = { input_micro_usd_per_mtok: 1_000_000, output_micro_usd_per_mtok: 5_000_000 };
+  const { url } = server;
+  await using providers = all({
+    secret: () => KEY,
+    cloud: [
+      { vendor: "anthropic", url },
+      { id: "priced", vendor: "anthropic", url, prices: { "claude-haiku-5-5": price } },
+    ],
+  });
+  const ask = (id: string, chars: number) => {
+    const input = { messages: [{ role: "user", content: "x".repeat(chars) }] };
+    return asked(providers.get(id)!, { model: "claude-haiku-5-5", stream: false, input }).result;
+  };
+  await ask("anthropic", 190_000);
+  await rejects(ask("anthropic", 200_000), (error) => hasCode(error, "too_large"));
+  await ask("priced", 200_000);
+  equal(server.asked.filter(({ body }) => body !== undefined).length, 2);
 });
 
 Deno.test("OpenAI gets the newer name of max_tokens, others the one that was given", async () => {
