@@ -1,5 +1,6 @@
 /** The router: who answers a request, and who does where that one fails; or why nobody may or can. */
 import type { ComputeProviders, ComputeRequest } from "../../core/compute.ts";
+import type { Json } from "../../core/envelope.ts";
 import { refusal } from "../../fs/tree.ts";
 import type { FileError } from "../../fs/error.ts";
 import type { Size } from "./estimate.ts";
@@ -55,9 +56,12 @@ export function choose(providers: ComputeProviders, asked: Asked): Choice {
 }
 
 function preferred(offers: readonly Offer[], { request, size, policy }: Asked): Offer | undefined {
-  const { tools } = request.input as { tools?: readonly unknown[] };
-  const wantsTools = request.kind === "chat" && (tools?.length ?? 0) > 0;
+  const wantsTools = request.kind === "chat" && toolsOf(request.input).length > 0;
   return byPreference(offers, { prefer: policy.prefer, size, wantsTools })[0];
+}
+
+function toolsOf(input: Json): readonly Json[] {
+  return (input as { tools?: Json[] }).tools ?? [];
 }
 
 function allowedOf(named: readonly Offer[], { request, policy }: Asked): Offer[] {

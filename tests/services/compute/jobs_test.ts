@@ -149,6 +149,8 @@ test("embeddings, completions and a provider's own kind go through as they are",
   const own = { anything: [1, null] };
   const ranked = (await answered({ kind: "custom:rank", input: own })).job;
   deepEqual((await result(ranked)).output, { of: own });
+  const bare = (await answered({ kind: "custom:rank", input: null })).job;
+  deepEqual((await result(bare)).output, { of: null });
   await answered({ kind: "complete", input: { prompt: "x", top_p: 0.5 } });
   deepEqual(provider.calls.at(-1)!.input, { prompt: "x", top_p: 0.5 });
 });
