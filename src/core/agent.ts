@@ -170,6 +170,12 @@ export interface Limits {
   readonly max_stall_ms: number;
   readonly max_state_bytes: number;
   readonly max_memory_mb: number;
+  /** Of state, KV, goals and files. */
+  readonly max_storage_bytes: number;
+  /** Of all ticks in a UTC day, waiting included; over it, ticks wait for the next day. A day has 86,400,000. */
+  readonly max_daily_compute_ms: number;
+  /** Messages to other agents. */
+  readonly max_sends_per_minute: number;
   readonly idle_ms: number;
   /** Delays before the second, third … try. */
   readonly retry_ms: readonly number[];
@@ -187,6 +193,9 @@ export const DEFAULT_LIMITS: Limits = {
   max_stall_ms: 10_000,
   max_state_bytes: 8 * 1024 * 1024,
   max_memory_mb: 128,
+  max_storage_bytes: 10 * 1024 * 1024 * 1024,
+  max_daily_compute_ms: 86_400_000,
+  max_sends_per_minute: 60_000,
   idle_ms: 30_000,
   retry_ms: [1_000, 5_000, 30_000],
   max_consecutive_failures: 10,

@@ -1,7 +1,7 @@
 /** An agent's limits as somebody gives them: checked where they enter, the rest by default. */
 import { z } from "zod";
 import { FileError } from "../fs/error.ts";
-import type { Limits } from "./agent.ts";
+import { DEFAULT_LIMITS, type Limits } from "./agent.ts";
 
 const DAY_MS = 86_400_000;
 const count = (max: number) => z.number().int().min(1).max(max);
@@ -11,6 +11,9 @@ export const limitsSchema = z.strictObject({
   max_stall_ms: count(DAY_MS),
   max_state_bytes: count(64 * 1024 * 1024),
   max_memory_mb: count(1024 * 1024),
+  max_storage_bytes: count(Number.MAX_SAFE_INTEGER),
+  max_daily_compute_ms: count(DAY_MS),
+  max_sends_per_minute: count(1_000_000_000),
   idle_ms: count(DAY_MS),
   retry_ms: z.array(z.number().int().min(0).max(DAY_MS)).max(100),
   max_consecutive_failures: count(1_000_000),
@@ -25,6 +28,18 @@ export const limitsSchema = z.strictObject({
 export type SomeLimits = Partial<Omit<Limits, "retention">> & {
   readonly retention?: Partial<Limits["retention"]>;
 };
+
+/** A limit warns when this part of it is used up. */
+export const WARN_PERCENT = 80;
+
+/** An agent's limits whole: a record may be older than some of them. */
+export function limitsOf(limits: SomeLimits): Limits {
+  return {
+    ...DEFAULT_LIMITS,
+    ...limits,
+    retention: { ...DEFAULT_LIMITS.retention, ...limits.retention },
+  };
+}
 
 /** @throws FileError `invalid_request` */
 export function checkedLimits(given: unknown, defaults: Limits): Limits {

@@ -1,7 +1,10 @@
 /** Rows as a viewer sees them: the agent inside its tick's transaction, others in commits of their own. */
 import { FileError, hasCode } from "../fs/error.ts";
 import { exportOf, type Live } from "./live.ts";
-import type { Rows } from "./view.ts";
+import type { Row } from "./storage.ts";
+import type { Rows, Txn } from "./view.ts";
+import { mustHaveDraftRoom, mustHaveRoom } from "./quota.ts";
+import type { Effects } from "./effects.ts";
 import { beginTxn } from "./txn.ts";
 
 /** How often another viewer's change is run again because others came before it. */
@@ -9,29 +12,55 @@ const MAX_CHANGE_RUNS = 100;
 
 /** The agent reads what it has written in this tick, and committed rows between ticks. */
 export function agentRows(live: Live): Rows {
-  const txn = () => {
+  const running = () => {
     const effects = live.effects;
-    return effects && !effects.over ? effects.txn : undefined;
+    return effects && !effects.over ? effects : undefined;
   };
+  const txn = () => running()?.txn;
   let line: Promise<unknown> = Promise.resolve();
   return {
     get: (at) => (txn() ?? live.storage).get(at),
     list: (range) => (txn() ?? live.storage).list(range),
     async change(change) {
-      const open = txn();
-      if (!open) {
+      const effects = running();
+      if (!effects) {
         throw new FileError("not_ready", "write", `/agents/${live.id}`, {
           detail: "an agent writes only inside its tick",
         });
       }
       // One after the other: what a change has read must still be so when it writes.
-      const done = line.then(() => change(open));
+      const done = line.then(() => staged(live, effects, change));
       line = done.catch(() => {});
       return await done;
     },
-    commitNow: (put, remove) => live.storage.commit({ check: [], remove, put }),
+    commitNow: (put, remove) => commitNow(live, put, remove),
     watch: (prefix, signal) => watchRows(live, prefix, signal),
   };
+}
+
+/** A change of the tick's transaction, whole or not at all: one that does not fit leaves nothing. */
+async function staged<T>(
+  live: Live,
+  effects: Effects,
+  change: (txn: Txn) => Promise<T>,
+): Promise<T> {
+  const { txn: open } = effects;
+  const own = beginTxn(open);
+  const answer = await change(own);
+  const { put, remove } = own.batch();
+  await mustHaveRoom(live, { put, remove }, effects);
+  for (const at of remove) open.remove(at);
+  for (const { key, value } of put) open.put(key, value);
+  return answer;
+}
+
+async function commitNow(
+  live: Live,
+  put: readonly Row[],
+  remove: readonly string[],
+): Promise<void> {
+  await mustHaveDraftRoom(live, put, remove);
+  await live.storage.commit({ check: [], remove, put });
 }
 
 /** Another viewer's changes are commits of their own, one after the other. */
@@ -43,6 +72,7 @@ export function otherRows(live: Live): Rows {
       const answer = await change(txn) as T;
       const batch = txn.batch();
       if (batch.put.length + batch.remove.length === 0) return answer;
+      await mustHaveRoom(live, batch);
       try {
         await live.storage.commit(batch);
         return answer;
@@ -59,7 +89,7 @@ export function otherRows(live: Live): Rows {
       live.changing = done.catch(() => {});
       return done;
     },
-    commitNow: (put, remove) => live.storage.commit({ check: [], remove, put }),
+    commitNow: (put, remove) => commitNow(live, put, remove),
     watch: (prefix, signal) => watchRows(live, prefix, signal),
   } as Rows;
 }

@@ -2,14 +2,18 @@
 import type { LifecycleState } from "./agent.ts";
 import type { AgentStatus } from "./view.ts";
 import type { AlarmRow } from "./record.ts";
+import type { Json } from "./envelope.ts";
 import type { Live } from "./live.ts";
+import { WHOLE_AGENT } from "./budget.ts";
 import { decodeJson } from "./code.ts";
 import { isoTime } from "./id.ts";
-import { pages } from "./pages.ts";
+import { limitsOf } from "./limits.ts";
+import { storedBytes } from "./quota.ts";
 
 /** @param making the agent's create has not ended */
 export async function statusOfAgent(live: Live, making: boolean): Promise<AgentStatus> {
   const { record, turn } = live;
+  const limits = limitsOf(record.limits);
   return {
     id: record.id,
     name: record.name,
@@ -26,10 +30,10 @@ export async function statusOfAgent(live: Live, making: boolean): Promise<AgentS
     queue_depth: live.inbox.queue.size,
     dead_letters: await live.dead.countFailed() + await live.dead.countOverflow(),
     next_alarm: await nextAlarm(live),
-    budget: { spent_micro_usd: 0, limit_micro_usd: 0 },
-    storage_bytes: await storageBytes(live),
-    limits: record.limits,
-    retention: record.limits.retention,
+    budget: budgetOf(live),
+    storage_bytes: await storedBytes(live),
+    limits,
+    retention: limits.retention,
   };
 }
 
@@ -40,20 +44,15 @@ export function stateOf(live: Live, making: boolean): LifecycleState {
   return live.instance?.alive ? "active" : "dormant";
 }
 
-/** Bytes of the state, KV, goals and files as they stand. */
-async function storageBytes(live: Live): Promise<number> {
-  if (live.storedBytes !== undefined) return live.storedBytes;
-  let bytes = live.state?.length ?? 0;
-  for (const prefix of ["kv/", "goal/"]) {
-    for await (const rows of pages(live.storage, prefix)) {
-      for (const { value } of rows) bytes += value.length;
-    }
-  }
-  for await (const rows of pages(live.storage, "file/")) {
-    // A directory's row has no size.
-    for (const { value } of rows) bytes += decodeJson<{ size?: number }>(value).size ?? 0;
-  }
-  return live.storedBytes = bytes;
+/** What it has spent today and may spend in a day, at all or in all that it has budgets for. */
+function budgetOf({ ledger, record: { budgets = {} } }: Live): Json {
+  const { day } = ledger.usage(WHOLE_AGENT);
+  const mounts = Object.values(budgets).reduce((sum, policy) => sum + policy.per_day_micro_usd, 0);
+  return {
+    spent_micro_usd: day.spent_micro_usd,
+    reserved_micro_usd: day.reserved_micro_usd,
+    limit_micro_usd: day.limit_micro_usd ?? mounts,
+  };
 }
 
 /** The next alarm, ISO 8601. */

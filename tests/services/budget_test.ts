@@ -33,6 +33,12 @@ Deno.test("who has no budget buys nothing; with one, what is spent is seen at on
   equal(after.mounts["/shop"]!.usage.day.remaining_micro_usd, 400_000);
   equal(after.day.remaining_micro_usd, 1_400_000);
   deepEqual(sold, [600_000]);
+  const { budget } = await readJson<{ budget: unknown }>(files, "/status");
+  deepEqual(budget, {
+    spent_micro_usd: 600_000,
+    reserved_micro_usd: 0,
+    limit_micro_usd: 2_000_000,
+  });
   await stop();
 });
 
