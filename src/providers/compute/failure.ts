@@ -38,6 +38,13 @@ export function garbage(what: string): FileError {
   });
 }
 
+/** A status that says no, where the server's words do not matter. */
+export function refusedWith(status: number, what: string): FileError {
+  const kind = kindOf(status, "", undefined);
+  const extra = { status, retryable: RETRYABLE.includes(kind) };
+  return new FileError(kind, "ask", what, { detail: `${SENTENCES[kind]} (HTTP ${status})`, extra });
+}
+
 /** One of ours, which the SDK may have wrapped. */
 function ownIn(error: unknown): FileError | undefined {
   let at = error;
@@ -68,8 +75,9 @@ const RETRYABLE: readonly Code[] = ["provider_unavailable", "rate_limited", "tim
 const SENTENCES: Partial<Record<Code, string>> = {
   auth_required: "the key is missing, wrong, or not good for this; an operator sets another one",
   insufficient_credits: "the account has no credit left",
+  timeout: "the model server waited too long",
   rate_limited: "too many requests for this account",
-  not_found: "the server has no such model",
+  not_found: "the server has no such model, or no such way to ask",
   provider_unavailable: "the model server failed",
   too_large: "the request is larger than the server takes",
   invalid_request: "the server refuses the request",

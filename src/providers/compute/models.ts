@@ -1,6 +1,25 @@
-/** What a server's list says of its models. Servers add fields of their own; those that are known are read. */
+/** A server's list of its models, and what it says of them. Servers add fields of their own; those that are known are read. */
 import { z } from "zod";
 import type { ComputeKind, ModelInfo } from "../../core/compute.ts";
+import type { Fetch } from "./carrier.ts";
+import { refusedWith } from "./failure.ts";
+
+export type Query = Readonly<Record<string, string>>;
+
+/** The list as it is, with the headers it came with. Asked for without the SDK, which nobody needs to load who looks around and calls no model. */
+export async function listed(
+  carry: Fetch,
+  url: string,
+  query: Query,
+  signal: AbortSignal,
+): Promise<{ readonly body: unknown; readonly headers: Headers }> {
+  const at = new URL(`${url}/models`);
+  for (const [name, value] of Object.entries(query)) at.searchParams.set(name, value);
+  const response = await carry(at, { headers: { accept: "application/json" }, signal });
+  if (response.ok) return { body: await response.json(), headers: response.headers };
+  await response.body?.cancel();
+  throw refusedWith(response.status, at.origin);
+}
 
 const number = z.number().int().positive().optional().catch(undefined);
 const text = z.string().optional().catch(undefined);

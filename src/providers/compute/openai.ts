@@ -21,8 +21,8 @@ import {
 } from "./carrier.ts";
 import { failureOf, garbage } from "./failure.ts";
 import { speedometer } from "./measure.ts";
-import { type ListedModel, listIn } from "./models.ts";
-import { type Adapt, ask, clientOf, listed, type Query } from "./wire.ts";
+import { listed, type ListedModel, listIn, type Query } from "./models.ts";
+import { type Adapt, ask, clientOf } from "./wire.ts";
 
 export interface OpenAiOptions {
   /** A segment of a path. */
@@ -67,7 +67,7 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
     stallMs: options.stallMs ?? STALL_MS,
     maxBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
   });
-  const looks = client(url, {
+  const looks = carrier({
     ...shared,
     keyHeaders: options.list?.keyHeaders,
     stallMs: LOOK_MS,
@@ -91,7 +91,7 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
   async function look(): Promise<void> {
     try {
       mustHaveKey();
-      const { body, headers } = await listed(await looks(), query, closing.signal);
+      const { body, headers } = await listed(looks, url, query, closing.signal);
       const foreign = options.foreign?.(headers);
       const rows = listIn(body);
       if (foreign === undefined && rows === undefined) throw garbage(id);

@@ -1,4 +1,4 @@
-/** Calls of an OpenAI-compatible server, in its own protocol: chat, completion, embeddings, and the list of its models. */
+/** Calls of an OpenAI-compatible server, in its own protocol: chat, completion and embeddings. */
 import type { OpenAI } from "openai/client";
 import { z } from "zod";
 import { FileError } from "../../fs/error.ts";
@@ -57,16 +57,6 @@ export async function clientOf(url: string, carry: Fetch): Promise<OpenAI> {
     // It holds no secret that a page could lose.
     dangerouslyAllowBrowser: true,
   });
-}
-
-export type Query = Readonly<Record<string, string>>;
-
-/** The server's list, as it is, with the headers it came with. */
-export async function listed(client: OpenAI, query: Query, signal: AbortSignal): Promise<
-  { readonly body: unknown; readonly headers: Headers }
-> {
-  const { data, response } = await client.get("/models", { query, signal }).withResponse();
-  return { body: data, headers: response.headers };
 }
 
 /** Runs one call to its end. Rejects with what the SDK throws, and with `not_supported` or `invalid_request`. */

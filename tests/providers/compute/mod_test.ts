@@ -28,6 +28,7 @@ const idsOf = (providers: ReturnType<typeof all>) => providers.list().map(({ id 
 
 interface Served {
   readonly models?: unknown;
+  readonly status?: number;
   readonly headers?: Record<string, string>;
 }
 
@@ -42,7 +43,7 @@ interface Heard {
 }
 
 /** A server that lists models and remembers what it was asked. */
-function serving({ models = { data: [{ id: "m" }] }, headers = {} }: Served = {}) {
+function serving({ models = { data: [{ id: "m" }] }, status = 200, headers = {} }: Served = {}) {
   const asked: Heard[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -52,7 +53,7 @@ function serving({ models = { data: [{ id: "m" }] }, headers = {} }: Served = {}
       const header = (name: string) => request.headers.get(name);
       const keys = { key: header("authorization"), own: header("x-api-key") };
       asked.push({ path: pathname, query: search, ...keys, body });
-      if (pathname.endsWith("/models")) return Response.json(models, { headers });
+      if (pathname.endsWith("/models")) return Response.json(models, { headers, status });
       const message = { role: "assistant", content: "Yes." };
       const usage = { prompt_tokens: 3, completion_tokens: 2, total_tokens: 5 };
       return Response.json({ choices: [{ message, finish_reason: "stop" }], usage }, { headers });
@@ -249,6 +250,21 @@ Deno.test("a prompt so long that it costs more than the list says is not bought 
   await rejects(ask("anthropic", 200_000), (error) => hasCode(error, "too_large"));
   await ask("priced", 200_000);
   equal(server.asked.filter(({ body }) => body !== undefined).length, 2);
+});
+
+Deno.test("a list that is refused leaves its seller down, with the reason and without the key", async () => {
+  for (const [status, words] of [[401, /key/], [500, /failed/], [429, /too many/]] as const) {
+    await using server = serving({ status });
+    await using providers = all({
+      secret: () => KEY,
+      cloud: [{ vendor: "openai", url: server.url }],
+    });
+    await providers.refresh();
+    const { status: health, error } = providers.get("openai")!.health();
+    equal(health, "down");
+    match(error!, words);
+    ok(!error!.includes(KEY.slice(3)), error);
+  }
 });
 
 Deno.test("OpenAI gets the newer name of max_tokens, others the one that was given", async () => {
