@@ -61,7 +61,7 @@ const KINDS: { readonly [K in SettingName]: Kind<Settings[K]> } = {
     },
   },
   hooks: { fallback: {}, rule: "an object of hooks", read: readObject, inFileAlone: true },
-  model_server: { fallback: [], rule: "a list of URLs", read: readNames },
+  model_server: { fallback: [], rule: "a list of URLs, http or https", read: readUrls },
   compute: {
     fallback: {},
     rule: "an object of servers, discover, cloud",
@@ -188,6 +188,14 @@ function readBoolean(value: unknown): boolean | undefined {
   if (typeof value === "boolean") return value;
   if (value === "1" || value === "true") return true;
   if (value === "0" || value === "false") return false;
+}
+
+function readUrls(value: unknown): readonly string[] | undefined {
+  const list = typeof value === "string" ? value.split(",").map((part) => part.trim()) : value;
+  if (!Array.isArray(list)) return undefined;
+  const isUrl = (one: unknown) =>
+    typeof one === "string" && /^https?:/.test(one) && URL.canParse(one);
+  return list.every(isUrl) ? list : undefined;
 }
 
 function readNames(value: unknown): readonly string[] | undefined {

@@ -61,6 +61,20 @@ Deno.test("the file, then the environment, then flags; each says where it came f
   withHome({}, (home) => equal(read(home).from.listen, "default"));
 });
 
+Deno.test("model servers are URLs, by a flag, a variable or the file", () => {
+  withHome({}, (home) => {
+    const url = "http://127.0.0.1:8081/v1";
+    deepEqual(read(home, { AGENTD_MODEL_SERVER: url }).settings.model_server, [url]);
+    deepEqual(read(home, { AGENTD_MODEL_SERVER: `${url}, https://x/v1` }).settings.model_server, [
+      url,
+      "https://x/v1",
+    ]);
+  });
+  withHome({ "agentd.json": '{"model_server":["localhost"]}' }, (home) => {
+    match(refusal(home), /model_server: \["localhost"\] is not a list of URLs/);
+  });
+});
+
 Deno.test("hooks stand in the file alone", () => {
   withHome({ "agentd.json": '{"hooks":{"gh":{"agent":"bob"}}}' }, (home) => {
     deepEqual(read(home, { AGENTD_HOOKS: "x" }).settings.hooks, { gh: { agent: "bob" } });
