@@ -131,6 +131,52 @@ for (const end of ["a stop", "a power cut"]) {
   });
 }
 
+Deno.test("assistant: a model server that comes back after a restart is waited for", async () => {
+  const second = held();
+  const before = await world(plays([["list", { path: "/" }]], second.script));
+  const one = await before.send("1");
+  await second.begun;
+  await before.runtime.stop(0);
+  const after = await world(plays("One."), { rows: before.backend, status: "down" });
+  await after.backend.clock.advance(1);
+  assert.equal((await after.memory()).question!.waits!.kind, "tick");
+  after.model.status = "up";
+  await after.backend.clock.advance(500);
+  assert.deepEqual(await after.replies(one), ["One."]);
+  await after.runtime.stop(0);
+});
+
+Deno.test("assistant: who stays away after a restart is not waited for without end", async () => {
+  const second = held();
+  const before = await world(plays([["list", { path: "/" }]], second.script));
+  const one = await before.send("1");
+  await second.begun;
+  await before.runtime.stop(0);
+  const after = await world(plays(), { rows: before.backend, status: "down" });
+  await after.backend.clock.advance(11_000);
+  const [reply] = await after.replies(one);
+  assert.match(reply!, /^No model can be reached: /);
+  await after.runtime.stop(0);
+});
+
+test(
+  "many calls at once leave room for the talk",
+  () =>
+    plays(
+      Array.from({ length: 20 }, () => ["read", { path: "/logs/trajectory" }] as const),
+      "Enough.",
+    ),
+  async (w) => {
+    assert.equal(await w.ask("read"), "Enough.");
+    const messages = messagesOf(w.model.calls[1]);
+    mustBeWhole(messages);
+    assert.equal(messages.filter(({ role }) => role === "tool").length, 16);
+    assert.ok(JSON.stringify(messages.slice(1)).length < 8_192);
+    assert.match(messages[0]!.content as string, /Only the first 16 of your 20 calls/);
+  },
+  { config: { model: "m", max_conversation_bytes: 8_192 } },
+);
+
 Deno.test("assistant: a pause in the middle of a step keeps the answer until it is resumed", async () => {
   const first = held();
   const w = await world(plays(first.script));

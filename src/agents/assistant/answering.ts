@@ -57,7 +57,7 @@ async function failed(work: Work, question: Question, error: Failure): Promise<v
   const { state } = work.ctx;
   if (error.code === "interrupted") return await again(work, question, error.message, null);
   if (!state.plain && refusesTools(error)) {
-    state.plain = { model: question.model, told: false };
+    state.plain = { model: question.model!, told: false };
     question.system = plainSystemOf(work.ctx, work.config);
     return;
   }

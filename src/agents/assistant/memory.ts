@@ -30,7 +30,7 @@ const waitsFor = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("job"), id: z.string() }),
   /** A person's yes to the model call, or to the first of `calls`. */
   z.object({ kind: z.literal("approval"), id: z.string() }),
-  /** The next tick: this one has begun a model call that it does not know any more. */
+  /** A tick that an alarm brings: to ask anew. */
   z.object({ kind: z.literal("tick") }),
 ]);
 
@@ -39,12 +39,13 @@ const question = z.object({
   /** Milliseconds since the Unix epoch: from when on the time is counted, of which so much is left. */
   since: z.number(),
   left_ms: z.number(),
-  model: z.string(),
-  /** The first message of every call. */
+  /** Null as long as there is none that it could ask. */
+  model: z.string().nullable(),
+  /** The first message of every call; made with the first one. */
   system: z.string(),
   /** Model calls so far. */
   steps: z.number().int(),
-  /** How often a call was asked for again, as nobody knows how it ended. */
+  /** How often in a row a call was asked for again: nobody knows how it ended, or nobody was there yet. */
   repeats: z.number().int(),
   /** What the model wants done and what is not done yet. */
   calls: z.array(toolCall),

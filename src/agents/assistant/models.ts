@@ -1,7 +1,7 @@
 /** Which model an assistant asks, and whether that model can call tools, as far as its provider knows. */
 import { codeOf } from "../../fs/error.ts";
 import type { AgentContext } from "../../core/agent.ts";
-import type { ModelInfo, ProviderInfo } from "../../core/compute.ts";
+import type { ModelInfo, ProviderHealth, ProviderInfo } from "../../core/compute.ts";
 
 const PROVIDERS = "/compute/providers";
 
@@ -34,6 +34,15 @@ export async function chooseModel(
     }
   }
   return chats.find(({ tools }) => tools === true) ?? chats[0];
+}
+
+/** Is somebody there of whom it is not known yet what they have? So it is for a moment after a start. */
+export async function isAnyoneUnseen({ env }: AgentContext): Promise<boolean> {
+  for (const provider of await names(env)) {
+    const { status } = await env.readJson<ProviderHealth>(`${PROVIDERS}/${provider}/health`);
+    if (status === "unknown") return true;
+  }
+  return false;
 }
 
 /** None where the agent has no `/compute`, which the first call says better. */

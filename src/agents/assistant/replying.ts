@@ -41,9 +41,9 @@ export async function finish(
     turn.push(kept({ role: "assistant", content: text }, config.max_conversation_bytes / 2));
     trim(state, config.max_conversation_bytes);
   } else turn.push({ role: "assistant", content: text });
-  const isNews = state.plain !== null && !state.plain.told;
-  if (state.plain) state.plain.told = true;
-  const note = isNews ? `\n\n${noToolsNote(question.model)}` : "";
+  const { plain } = state;
+  const note = plain && !plain.told ? `\n\n${noToolsNote(plain.model)}` : "";
+  if (plain) plain.told = true;
   await reply(ctx, text + note, question.envelope_id);
 }
 

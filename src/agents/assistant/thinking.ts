@@ -2,16 +2,18 @@
  * A question on its way to its answer. Each tick takes it as far as it goes: the calls that the model wants are done, the next model call is begun, and the
  * tick ends; what the model says comes in an envelope of its own.
  */
-import { codeOf } from "../../fs/error.ts";
+import { codeOf, type FileError } from "../../fs/error.ts";
 import type { Json } from "../../core/envelope.ts";
-import type { Config } from "./config.ts";
 import { bytesOf, messagesFor, trim } from "./conversation.ts";
 import type { Asked, Question } from "./memory.ts";
-import { chooseModel } from "./models.ts";
+import { chooseModel, isAnyoneUnseen } from "./models.ts";
 import { endCall, finish, reply, type Work } from "./replying.ts";
 import { runTool, TOOLS } from "./tools.ts";
-import { again, approvalIn, waitForPerson } from "./waiting.ts";
+import { again, approvalIn, later, waitForPerson } from "./waiting.ts";
 import { failureOf, NO_MODEL, plainSystemOf, reasonOf, systemOf } from "./words.ts";
+
+/** So much of each result is given however many there are. */
+const MIN_RESULT_BYTES = 128;
 
 /** Goes on until something is waited for, or nothing is left to do. */
 export async function think(work: Work): Promise<void> {
@@ -36,20 +38,13 @@ async function begin(work: Work, { envelope_id, text }: Asked): Promise<void> {
   if (bytesOf(text) > most) {
     return await reply(ctx, `This message is too long for me: I take ${most} bytes.`, envelope_id);
   }
-  const chosen = await chooseModel(ctx, config.model);
-  const model = chosen?.name ?? config.model;
-  if (model === undefined) return await reply(ctx, NO_MODEL, envelope_id);
-  if (state.plain?.model !== model || chosen?.tools === true) {
-    state.plain = chosen?.tools === false ? { model, told: false } : null;
-  }
-  const system = state.plain ? plainSystemOf(ctx, config) : await systemOf(ctx, config);
   state.turns.push([{ role: "user", content: text }]);
   state.question = {
     envelope_id,
     since: ctx.now(),
     left_ms: config.max_answer_ms,
-    model,
-    system,
+    model: null,
+    system: "",
     steps: 0,
     repeats: 0,
     calls: [],
@@ -76,7 +71,7 @@ async function doCall(work: Work, question: Question): Promise<void> {
   let result: string;
   try {
     result = await runTool(call!, ctx, {
-      maxResultBytes: resultBytes(config, question),
+      maxResultBytes: resultBytes(work),
       maxWatchMs: config.max_watch_ms,
       timer,
     });
@@ -89,15 +84,36 @@ async function doCall(work: Work, question: Question): Promise<void> {
 }
 
 /** All results of one answer together leave room for the rest of the conversation. */
-function resultBytes({ max_result_bytes, max_conversation_bytes }: Config, { calls }: Question) {
-  return Math.max(
-    128,
-    Math.min(max_result_bytes, Math.floor(max_conversation_bytes / 2 / calls.length)),
-  );
+function resultBytes({ ctx: { state }, config }: Work): number {
+  const { max_result_bytes, max_conversation_bytes } = config;
+  const asking = state.turns.at(-1)!.findLast(({ tool_calls }) => tool_calls !== undefined);
+  const calls = asking?.tool_calls?.length ?? 1;
+  const each = Math.floor(max_conversation_bytes / 2 / calls);
+  return Math.max(MIN_RESULT_BYTES, Math.min(max_result_bytes, each));
+}
+
+/** Finds the model for a new question. False: there is none, or none yet. */
+async function prepare(work: Work, question: Question): Promise<boolean> {
+  const { ctx, config } = work;
+  const { state } = ctx;
+  const chosen = await chooseModel(ctx, config.model);
+  const model = chosen?.name ?? config.model;
+  if (model === undefined) {
+    if (await isAnyoneUnseen(ctx)) await later(work, question, NO_MODEL);
+    else await finish(work, NO_MODEL);
+    return false;
+  }
+  if (state.plain?.model !== model || chosen?.tools === true) {
+    state.plain = chosen?.tools === false ? { model, told: false } : null;
+  }
+  question.model = model;
+  question.system = state.plain ? plainSystemOf(ctx, config) : await systemOf(ctx, config);
+  return true;
 }
 
 async function submit(work: Work, question: Question): Promise<void> {
   const { ctx } = work;
+  if (question.model === null && !await prepare(work, question)) return;
   trim(ctx.state, work.config.max_conversation_bytes);
   try {
     const { job_id } = await ctx.env.call<{ job_id: string }>(
@@ -152,5 +168,15 @@ async function refused(work: Work, question: Question, error: unknown): Promise<
       // nothing of it comes here; the next tick asks anew.
       return await again(work, question, failureOf(error).message, { kind: "tick" });
   }
-  await finish(work, reasonOf(failureOf(error)));
+  const why = reasonOf(failureOf(error));
+  if (mayComeBack(question, error)) await later(work, question, why);
+  else await finish(work, why);
+}
+
+/** After a start, who sells models is being looked for, while a question may be in the middle of its steps. */
+function mayComeBack({ steps }: Question, error: unknown): boolean {
+  const code = codeOf(error);
+  const isUnseen = (error as FileError).extra?.retryable === true;
+  if (code === "provider_unavailable" && isUnseen) return true;
+  return steps > 0 && (code === "provider_unavailable" || code === "not_found");
 }

@@ -7,6 +7,8 @@ import { endCall, finish, type Work } from "./replying.ts";
 
 /** How often one question asks again for what nobody knows the end of. */
 const MAX_REPEATS = 3;
+/** How long somebody is waited for who is being looked for, or who was there at the last step. */
+const LATER_MS: readonly number[] = [500, 2_000, 8_000];
 /** A question to a person has run out by then. */
 const APPROVAL_WAIT_MS = APPROVAL_TTL_MS + 60_000;
 
@@ -24,6 +26,15 @@ export async function again(
   if (waits) question.steps++;
   question.waits = waits;
   if (waits?.kind === "tick") await work.ctx.alarm(0, { go_on: question.envelope_id });
+}
+
+/** Asks for the same a little later; after some tries, this is why there is no answer. */
+export async function later(work: Work, question: Question, why: string): Promise<void> {
+  const delayMs = LATER_MS[question.repeats];
+  if (delayMs === undefined) return await finish(work, why);
+  question.repeats++;
+  question.waits = { kind: "tick" };
+  await work.ctx.alarm(delayMs, { go_on: question.envelope_id });
 }
 
 /** The question to a person that an error tells of. */

@@ -89,6 +89,8 @@ export interface Options extends ScriptedOptions {
   readonly config?: Json;
   readonly request?: Partial<CreateRequest>;
   readonly services?: ServiceTable;
+  /** Of the model's server, from the start on. */
+  readonly status?: Scripted["status"];
   /** Rows that are there already. */
   readonly rows?: MemoryBackend;
 }
@@ -96,6 +98,7 @@ export interface Options extends ScriptedOptions {
 export async function world(script: Script, options: Options = {}): Promise<World> {
   const backend = options.rows ?? memoryBackend();
   const model = scripted("local", { models: [{ id: "m", tools: true }], ...options, script });
+  model.status = options.status ?? "up";
   const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
