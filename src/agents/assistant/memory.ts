@@ -45,8 +45,10 @@ const question = z.object({
   system: z.string(),
   /** Model calls so far. */
   steps: z.number().int(),
-  /** How often in a row a call was asked for again: nobody knows how it ended, or nobody was there yet. */
+  /** How often in a row a call was asked for again, as nobody knows how it ended. */
   repeats: z.number().int(),
+  /** How often in a row nobody was there to be asked. */
+  absences: z.number().int(),
   /** What the model wants done and what is not done yet. */
   calls: z.array(toolCall),
   waits: waitsFor.nullable(),

@@ -47,6 +47,7 @@ async function begin(work: Work, { envelope_id, text }: Asked): Promise<void> {
     system: "",
     steps: 0,
     repeats: 0,
+    absences: 0,
     calls: [],
     waits: null,
     alarm: await ctx.alarm(config.max_answer_ms, { deadline: envelope_id }),
@@ -121,6 +122,7 @@ async function submit(work: Work, question: Question): Promise<void> {
       requestOf(work, question),
     );
     question.steps++;
+    question.absences = 0;
     question.waits = { kind: "job", id: job_id };
   } catch (error) {
     if (ctx.signal.aborted || (error as { name?: unknown }).name !== "FileError") throw error;

@@ -30,9 +30,9 @@ export async function again(
 
 /** Asks for the same a little later; after some tries, this is why there is no answer. */
 export async function later(work: Work, question: Question, why: string): Promise<void> {
-  const delayMs = LATER_MS[question.repeats];
+  const delayMs = LATER_MS[question.absences];
   if (delayMs === undefined) return await finish(work, why);
-  question.repeats++;
+  question.absences++;
   question.waits = { kind: "tick" };
   await work.ctx.alarm(delayMs, { go_on: question.envelope_id });
 }
