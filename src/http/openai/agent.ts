@@ -1,5 +1,6 @@
 /** An agent as a model: the last message of the user is sent to it, and its replies are the answer. */
 import type { Backend } from "../../core/backend.ts";
+import type { Delta } from "../../core/compute.ts";
 import type { Json, Payload } from "../../core/envelope.ts";
 import type { AgentId } from "../../core/id.ts";
 import type { Runtime, Waited } from "../../core/runtime.ts";
@@ -13,6 +14,7 @@ import type { Visit } from "../visit.ts";
 import { type ChatAsk, type Message, wrong } from "./ask.ts";
 import { AGENT_PREFIX } from "./models.ts";
 import type { Outcome, Run } from "./run.ts";
+import { listen, type Word } from "./words.ts";
 
 /** How long a reply is waited for where `?wait=` does not say. Shorter than what clients wait by themselves, so that they are told. */
 export const WAIT_MS = 300_000;
@@ -21,6 +23,8 @@ export const MAX_HISTORY_CHARS = 256 * 1024;
 const INBOX = "/inbox";
 /** Between two replies to one message. */
 const BETWEEN = "\n";
+/** Between what a model says on the way and what comes then. */
+const APART = "\n\n";
 
 export interface AgentAsk {
   readonly text: string;
@@ -67,42 +71,77 @@ function recent(messages: readonly Message[]): Json[] {
 
 export interface AgentDeps {
   readonly runtime: Runtime;
-  readonly timer: Backend["timer"];
+  readonly clock: Pick<Backend, "now" | "timer">;
   /** The agent's, as the caller may use them. */
   readonly files: FileService;
 }
 
+export interface Terms {
+  readonly waitMs: number;
+  /** What its models say is passed on as they say it. */
+  readonly stream: boolean;
+}
+
 /** Sends the message; durable when it resolves. @throws FileError what a send is refused with; `not_ready` for an agent that is stopped */
 export async function askAgent(
-  { runtime, timer, files }: AgentDeps,
+  { runtime, clock, files }: AgentDeps,
   id: AgentId,
   ask: AgentAsk,
-  waitMs: number,
+  { waitMs, stream }: Terms,
   visit: Visit,
   signal: AbortSignal,
 ): Promise<Run> {
-  const receipt = await sent(runtime, files, id, envelopeFor(ask, visit));
-  if (receipt.disposition !== "queued") {
-    throw new FileError("inbox_full", "ask", AGENT_PREFIX + id, {
-      detail: "its inbox is full; the message went to its dead letters",
-    });
-  }
+  const answered = new AbortController();
+  const listening = AbortSignal.any([answered.signal, signal]);
+  const words = stream ? await listen(files, clock.now(), listening) : undefined;
+  const receipt = await sent(runtime, files, id, envelopeFor(ask, visit)).catch((error) => {
+    answered.abort();
+    throw error;
+  });
   async function* parts(): Run["parts"] {
     const over = new AbortController();
-    const cancel = timer(waitMs, () => over.abort());
+    const cancel = clock.timer(waitMs, () => over.abort());
     try {
       const both = AbortSignal.any([over.signal, signal]);
-      const done = await runtime.wait(id, receipt.envelope_id, both);
+      const waiting = runtime.wait(id, receipt.envelope_id, both)
+        .finally(() => answered.abort());
+      waiting.catch(() => {});
+      const before = words ? yield* spoken(words.of(receipt.envelope_id)) : undefined;
+      const done = await waiting;
       if (!done) throw over.signal.aborted ? tooLate(id, waitMs) : stopped(id);
       const texts = repliesOf(id, done);
-      for (const [n, text] of texts.entries()) yield { content: (n ? BETWEEN : "") + text };
+      yield* unsaid(texts, before);
       return outcomeOf(texts, receipt, done);
     } finally {
       cancel();
+      answered.abort();
     }
   }
   // What was accepted is durable, and its reply stays in the outbox: nobody can take it back.
   return { id: receipt.envelope_id, parts: parts(), leave: () => Promise.resolve() };
+}
+
+/** Each job's words, apart from those of the one before. Returns what the last one has said; undefined: none has said anything. */
+async function* spoken(words: AsyncIterable<Word>): AsyncGenerator<Delta, string | undefined> {
+  let said: string | undefined;
+  let last = "";
+  for await (const { job, text } of words) {
+    if (said !== undefined && job !== last) yield { content: APART };
+    said = job === last ? said + text : text;
+    last = job;
+    yield { content: text };
+  }
+  return said;
+}
+
+/** The replies, without what of the first one has been said already. */
+function* unsaid(texts: readonly string[], said: string | undefined): Generator<Delta> {
+  for (const [n, text] of texts.entries()) {
+    if (n > 0) yield { content: BETWEEN + text };
+    else if (said === undefined) yield { content: text };
+    else if (!text.startsWith(said)) yield { content: APART + text };
+    else if (text !== said) yield { content: text.slice(said.length) };
+  }
 }
 
 function envelopeFor({ text, messages }: AgentAsk, visit: Visit): { [name: string]: Json } {
@@ -135,7 +174,11 @@ async function sent(
     }
     await handle.write(new TextEncoder().encode(JSON.stringify(envelope)));
     const { chunks } = await begun(handle);
-    return JSON.parse(new TextDecoder().decode(joined(chunks)));
+    const receipt = JSON.parse(new TextDecoder().decode(joined(chunks))) as Receipt;
+    if (receipt.disposition === "queued") return receipt;
+    throw new FileError("inbox_full", "ask", AGENT_PREFIX + id, {
+      detail: "its inbox is full; the message went to its dead letters",
+    });
   } finally {
     abort.abort();
     await handle.close().catch(() => {});

@@ -206,8 +206,9 @@ async function answered(
       const whole = { ...ofModel(), ...termsOf(ask, visit), model: to.model };
       return askModel(files, { ...whole, stream: ask.stream ?? false }, signal);
     }
-    const agent = { runtime: deps.runtime, timer, files };
-    return askAgent(agent, to.agent, ofAgent(), waitMs, visit, signal);
+    const agent = { runtime: deps.runtime, clock: deps.clock, files };
+    const terms = { waitMs, stream: ask.stream ?? false };
+    return askAgent(agent, to.agent, ofAgent(), terms, visit, signal);
   });
 }
 

@@ -58,6 +58,7 @@ export interface World {
 export async function world(
   agents: readonly string[],
   providers: readonly ComputeProvider[] = [],
+  more: Readonly<Record<string, Agent>> = {},
 ): Promise<World> {
   const backend = memoryBackend();
   const errors: unknown[] = [];
@@ -65,7 +66,7 @@ export async function world(
   const runtime = await createAgentd({
     backend,
     signer: memorySigner(),
-    agents: { silent, parts, reader, failing },
+    agents: { silent, parts, reader, failing, ...more },
     services: { "/compute": compute(sold(...providers)) },
     onError: report,
   });
@@ -110,9 +111,10 @@ export function inWorld(
   agents: readonly string[],
   test: (world: World) => Promise<void>,
   providers: readonly ComputeProvider[] = [],
+  more: Readonly<Record<string, Agent>> = {},
 ): () => Promise<void> {
   return async () => {
-    const here = await world(agents, providers);
+    const here = await world(agents, providers, more);
     try {
       await test(here);
     } finally {
