@@ -6,6 +6,8 @@ import type { Live } from "./live.ts";
 import type { Phase } from "./record.ts";
 import type { TickResult } from "./agent.ts";
 import { commitTurn } from "./turn.ts";
+import { restsUntil } from "./daily.ts";
+import { isoTime } from "./id.ts";
 import { encodeJson } from "./code.ts";
 import { key } from "./keys.ts";
 import { seal } from "./seal.ts";
@@ -78,6 +80,12 @@ export function makeController(deps: ControllerDeps): Controller {
       new FileError("not_ready", "tick", `/agents/${live.id}`, { detail });
     if (deps.runtimePaused()) throw refuse("the runtime is paused; resume it first");
     if (live.phase.phase !== "active") throw refuse(`it is ${live.phase.phase}; resume it first`);
+    const rest = restsUntil(live);
+    if (rest !== undefined) {
+      throw new FileError("quota_exceeded", "tick", `/agents/${live.id}`, {
+        detail: `it has used up max_daily_compute_ms; it ticks again from ${isoTime(rest)} on`,
+      });
+    }
     const abort = new AbortController();
     const stop = () => abort.abort();
     signal?.addEventListener("abort", stop, { once: true });

@@ -8,6 +8,7 @@ import type { Try } from "./try.ts";
 import type { Waiting } from "./queue.ts";
 import { causeOf, type Trigger } from "./trigger.ts";
 import { commitRecord, commitTurn } from "./turn.ts";
+import { workedWith } from "./daily.ts";
 import { encodeJson, encodeText } from "./code.ts";
 import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
 import { isoTime } from "./id.ts";
@@ -62,6 +63,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     ...live.turn,
     trajectory: live.trajectory.nextSeq,
     trace: live.trace.nextSeq,
+    worked: workedWith(live, effects.frame.tickId),
     last_at: now,
     last_cause: causeOf(t.trigger),
     last_error: { ...failure, at: isoTime(now) },
@@ -127,6 +129,7 @@ export async function giveUp(
     trajectory: live.trajectory.nextSeq,
     trace: live.trace.nextSeq,
     failures,
+    ...(last ? { worked: workedWith(live, last.tick.tick_id) } : {}),
     last_at: now,
     last_cause: last ? causeOf(last.trigger) : live.turn.last_cause,
     last_error: { ...failure, at: isoTime(now) },

@@ -91,6 +91,11 @@ export function uuidv7(ms: number, random: Uint8Array): string {
   return formatUuid(b, 7);
 }
 
+/** The time in a UUID of version 7, or in an id that ends in one: milliseconds since the Unix epoch. */
+export function timeOfUuid(id: string): number {
+  return parseInt(id.slice(-36).replace("-", "").slice(0, 12), 16);
+}
+
 /** RFC 9562 UUID, version 4, from sixteen random bytes. */
 export function uuidv4(random: Uint8Array): string {
   return formatUuid(Uint8Array.from(random.subarray(0, 16)), 4);

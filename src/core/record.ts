@@ -2,6 +2,7 @@
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { Autonomy } from "./autonomy.ts";
+import type { Worked } from "./daily.ts";
 import type { Budgets } from "./budget.ts";
 import type { Failure, Limits } from "./agent.ts";
 import type { DirectoryMount } from "./provider.ts";
@@ -57,6 +58,8 @@ export interface Turn {
   readonly last_error: (Failure & { readonly at: string }) | null;
   /** The version of the code that wrote the state. */
   readonly version: number;
+  /** How long ticks have run; absent in rows that are older than it. */
+  readonly worked?: Worked;
 }
 
 export const FIRST_TURN: Turn = {

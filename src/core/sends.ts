@@ -1,21 +1,26 @@
 /** Messages on their way to other agents: rows of the sender's commit that go only when the receiver's commit has taken them, exactly once and in order. */
-import { codeOf } from "../fs/error.ts";
+import { codeOf, FileError } from "../fs/error.ts";
 import type { AgentStorage } from "./storage.ts";
 import type { AgentId, EnvelopeId, Timestamp } from "./id.ts";
 import type { Envelope } from "./envelope.ts";
 import type { Inbox } from "./inbox.ts";
 import type { SendRow } from "./record.ts";
 import { decodeJson } from "./code.ts";
+import { WARN_PERCENT } from "./limits.ts";
 import { blobKeys, wholeValue } from "./blob.ts";
 import { key, numberOfKey } from "./keys.ts";
 
 /** How long a receiver that could not take a message is left alone. */
 export const SEND_RETRY_MS = 1_000;
 
+const MINUTE_MS = 60_000;
+
 export interface Sends {
   /** Rows of a commit that has resolved, in order of number. */
   push(rows: readonly { readonly n: number; readonly row: SendRow }[]): void;
   readonly pending: number;
+  /** Asked before a message is sent, with how many of the running try are not committed yet. @throws FileError `rate_limited` */
+  mustMaySend(uncommitted: number): void;
   /** Resolves when nothing more can be delivered now. */
   settled(): Promise<void>;
   stop(): void;
@@ -34,6 +39,11 @@ export interface SendsOptions {
   readonly deliver: (to: AgentId, give: (inbox: Inbox) => Promise<unknown>) => Promise<boolean>;
   readonly onSettled: () => void;
   readonly onError: (error: unknown) => void;
+  /** Messages a minute, and what is told when that is nearly reached; no limit if absent. */
+  readonly rate?: {
+    readonly limit: () => number;
+    readonly onNear: (event: { readonly limit: number; readonly sent: number }) => void;
+  };
 }
 
 interface Outgoing {
@@ -117,6 +127,22 @@ export async function openSends(options: SendsOptions): Promise<Sends> {
     };
   }
   /** Tells the sender that its message cannot arrive, in the commit in which the message goes. */
+  let minute = { n: 0, sent: 0, isTold: false };
+  function inMinute() {
+    const n = Math.floor(options.now() / MINUTE_MS);
+    if (minute.n !== n) minute = { n, sent: 0, isTold: false };
+    return minute;
+  }
+  function mustMaySend(uncommitted: number): void {
+    if (!options.rate) return;
+    const limit = options.rate.limit();
+    const now = inMinute();
+    const sent = now.sent + uncommitted + 1;
+    if (sent > limit) throw tooFast(id, limit, (now.n + 1) * MINUTE_MS - options.now());
+    if (now.isTold || sent * 100 < limit * WARN_PERCENT) return;
+    now.isTold = true;
+    options.rate.onNear({ limit, sent });
+  }
   async function bounce(out: Outgoing, why: string): Promise<void> {
     const envelope: Envelope = {
       id: `${out.row.id}:undeliverable` as EnvelopeId,
@@ -143,7 +169,9 @@ export async function openSends(options: SendsOptions): Promise<Sends> {
       for (const line of lines.values()) count += line.length;
       return count;
     },
+    mustMaySend,
     push(rows) {
+      inMinute().sent += rows.length;
       for (const out of rows) {
         add(out);
         start(out.row.to);
@@ -157,4 +185,13 @@ export async function openSends(options: SendsOptions): Promise<Sends> {
       for (const cancel of resting.values()) cancel();
     },
   };
+}
+
+function tooFast(id: AgentId, limit: number, restMs: number): FileError {
+  return new FileError("rate_limited", "send", `/agents/${id}`, {
+    detail: `it has sent its ${limit} messages of this minute; the next one begins in ${
+      Math.ceil(restMs / 1_000)
+    } s, or raise its limit max_sends_per_minute`,
+    extra: { limit, retry_after_ms: restMs },
+  });
 }

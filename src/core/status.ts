@@ -5,6 +5,7 @@ import type { AlarmRow } from "./record.ts";
 import type { Json } from "./envelope.ts";
 import type { Live } from "./live.ts";
 import { WHOLE_AGENT } from "./budget.ts";
+import { restsUntil } from "./daily.ts";
 import { decodeJson } from "./code.ts";
 import { isoTime } from "./id.ts";
 import { limitsOf } from "./limits.ts";
@@ -14,6 +15,7 @@ import { storedBytes } from "./quota.ts";
 export async function statusOfAgent(live: Live, making: boolean): Promise<AgentStatus> {
   const { record, turn } = live;
   const limits = limitsOf(record.limits);
+  const rest = restsUntil(live);
   return {
     id: record.id,
     name: record.name,
@@ -31,6 +33,7 @@ export async function statusOfAgent(live: Live, making: boolean): Promise<AgentS
     dead_letters: await live.dead.countFailed() + await live.dead.countOverflow(),
     next_alarm: await nextAlarm(live),
     budget: budgetOf(live),
+    ...(rest === undefined ? {} : { rests_until: isoTime(rest) }),
     storage_bytes: await storedBytes(live),
     limits,
     retention: limits.retention,

@@ -5,6 +5,7 @@ import type { Effects } from "./effects.ts";
 import type { Live } from "./live.ts";
 import type { Turn } from "./record.ts";
 import type { Waiting } from "./queue.ts";
+import { workedWith } from "./daily.ts";
 import { encodeJson } from "./code.ts";
 import { joinBatches } from "./txn.ts";
 import { key } from "./keys.ts";
@@ -48,5 +49,6 @@ export function nextTurn(live: Live, entry: Waiting | undefined, effects: Effect
     trace: live.trace.nextSeq,
     marks: effects.marks,
     version: live.instance?.version ?? live.turn.version,
+    worked: workedWith(live, effects.frame.tickId),
   };
 }

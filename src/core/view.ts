@@ -93,6 +93,8 @@ export interface AgentStatus {
   readonly dead_letters: number;
   readonly next_alarm: string | null;
   readonly budget: Json;
+  /** Its ticks wait until then: it has used up what `max_daily_compute_ms` allows. */
+  readonly rests_until?: string;
   /** State, KV, goals and files. */
   readonly storage_bytes: number;
   readonly limits: Limits;

@@ -70,6 +70,9 @@ const agentInfo = z.object({
   dead_letters: count,
   next_alarm: time.nullable(),
   budget: json,
+  rests_until: time.exactOptional().meta({
+    description: "Its ticks wait until then: its time of the day is used up.",
+  }),
   storage_bytes: count,
   limits,
   retention: limits.shape.retention,
