@@ -1,9 +1,12 @@
 /** Model calls by the real program: asked over HTTP, watched as events, resumed, cancelled, and what is left of them after a power cut. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { badServer } from "../providers/compute/bad_servers.ts";
+import { GREETING, MISSING_LLAMA, startLlama } from "../llama/server.ts";
+import { needs } from "../needs.ts";
 import { inPlace, type Place, type Served } from "./server.ts";
 
 const AGENT = "abc";
+const testWithModel = needs(MISSING_LLAMA);
 
 interface Accepted {
   readonly job_id: string;
@@ -81,8 +84,11 @@ async function serveWith(place: Place, url: string): Promise<Served> {
   const settings = { compute: { discover: false, servers: [{ id: "here", url }] } };
   await Deno.writeTextFile(`${place.dir}/.agentd/agentd.json`, JSON.stringify(settings));
   const served = await place.serve();
-  const health = "/compute/providers/here/health";
-  while ((await read<{ status: string }>(served, health)).status !== "up");
+  for (let status = "unknown"; status !== "up";) {
+    const health = await read<{ status: string }>(served, "/compute/providers/here/health");
+    status = health.status;
+    ok(status !== "down", JSON.stringify(health));
+  }
   return served;
 }
 
@@ -151,3 +157,51 @@ Deno.test("a cancel reaches the model server; a power cut in the middle of an an
     await second.stop();
   });
 });
+
+testWithModel(
+  "a real model streams, completes, embeds, and is free; a cancel stops it",
+  async () => {
+    await using llama = await startLlama();
+    await inPlace(async (place) => {
+      const served = await serveWith(place, llama.url);
+      const job = await ask(served, llama.model);
+      const chunks = await Array.fromAsync(events(served, job, 0));
+      ok(chunks.length > 2, `${chunks.length}`);
+      equal(chunks.map(({ delta }) => delta.content ?? "").join(""), GREETING);
+      interface Result {
+        readonly cost_micro_usd: number;
+        readonly usage: { readonly output_tokens: number };
+        readonly output: { readonly text: string; readonly embeddings: readonly number[][] };
+      }
+      const result = await read<Result>(served, job.result_path);
+      equal(result.output.text, GREETING);
+      equal(result.cost_micro_usd, 0);
+      ok(result.usage.output_tokens > 0);
+      const info = await read<{ first_token_ms?: number }>(served, "/compute/providers/here/info");
+      ok(info.first_token_ms !== undefined);
+
+      const other = async (kind: string, input: object) => {
+        const job = await ask(served, `here/${llama.model}`, { kind, input, stream: false });
+        equal((await Array.fromAsync(events(served, job, 0))).length, 1);
+        return (await read<Result>(served, job.result_path)).output;
+      };
+      equal((await other("embeddings", { texts: ["a", "b"] })).embeddings.length, 2);
+      ok((await other("complete", { prompt: "Hello", max_tokens: 4 })).text.length > 0);
+
+      const gone = llama.cancelled();
+      const endless = await ask(served, llama.endless);
+      for await (const { seq } of events(served, endless, 0)) {
+        if (seq < 3) continue;
+        const done = await place.run(["write", `${AGENT}/compute/jobs/${endless.job_id}/ctl`], {
+          input: "cancel",
+        });
+        equal(done.code, 0, done.err);
+        break;
+      }
+      await gone;
+      const { status } = await read<{ status: string }>(served, endless.status_path);
+      equal(status, "cancelled");
+      await served.stop();
+    });
+  },
+);
