@@ -65,6 +65,7 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
     onError: options.onError ?? (() => {}),
     meter: options.meter,
     tracer: options.tracer,
+    redactor: options.secrets?.redactor,
   });
 }
 

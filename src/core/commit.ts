@@ -135,6 +135,7 @@ function recordOf(
     at: live.backend.now(),
     before: live.state,
     after,
+    redactor: live.redactor,
   }));
 }
 

@@ -33,6 +33,7 @@ import { concerns } from "./access.ts";
 import { configure } from "./configure.ts";
 import { mountRows } from "./mounts.ts";
 import { openTokens } from "./tokens.ts";
+import { NO_REDACTION, type Redactor } from "./redact.ts";
 import type { Tracer } from "./tracer.ts";
 import { exportAgent, importRows } from "./transfer.ts";
 import { type AgentId, agentId, isoTime } from "./id.ts";
@@ -69,6 +70,8 @@ export interface RuntimeOptions {
   readonly meter?: Meter | undefined;
   /** Nobody traces if absent. */
   readonly tracer?: Tracer | undefined;
+  /** Takes known secrets out of all that is told and kept of agents; there are none if absent. */
+  readonly redactor?: Redactor | undefined;
 }
 
 /** Owners or agents that are looked at in one go at the start. */
@@ -81,6 +84,7 @@ const MAX_AGENTS = 1_000;
 /** Opens the runtime and takes up what was left: sends, due alarms, waiting envelopes, half-made agents. Idle agents are not visited. */
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { services, signer, onError, meter = NO_METER, tracer } = options;
+  const { redactor = NO_REDACTION } = options;
   const backend = metered(options.backend, meter);
   const registry = backend.storage(REGISTRY);
   const own = backend.storage(RUNTIME);
@@ -179,6 +183,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           onError,
           meter,
           tracer,
+          redactor,
           files: (live) => agentFiles(live, viewDeps),
           directories: options.directories,
           jobs: (mount) => services[mount]?.jobs,

@@ -40,6 +40,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     at: now,
     before: live.state,
     after: undefined,
+    redactor: live.redactor,
   }));
   const ids = idsOf(effects.frame);
   live.trace.add({ type: "error", ...ids, ...failure });

@@ -103,8 +103,9 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
       send(source.agent_id, dataOf(payload), to);
       return;
     }
-    const { seq } = event("reply", { envelope_id: to, to: source, payload });
-    effects.replies.push({ to, seq, payload });
+    const told = live.redactor.json(payload);
+    const { seq } = event("reply", { envelope_id: to, to: source, payload: told });
+    effects.replies.push({ to, seq, payload: told });
     trace.add({ ...ids, type: "message_out", to: source, payload: shown(payload) });
   }
   function setAlarm(due: number, payload: Json, cron?: string): string {

@@ -19,6 +19,7 @@ import { decodeJson, encodeJson, encodeText } from "./code.ts";
 import { failureOf } from "./result.ts";
 import { isoTime, uuidv7 } from "./id.ts";
 import { joinBatches } from "./txn.ts";
+import type { Redactor } from "./redact.ts";
 import { key, nameOfKey } from "./keys.ts";
 import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
@@ -88,6 +89,7 @@ export interface JobHome {
   readonly ledger: Ledger;
   readonly inbox: Inbox;
   readonly trace: Trace;
+  readonly redactor: Redactor;
   readonly agentFiles: FileService;
   newBlobId(): string;
   /** How many use it now; it stays in memory meanwhile. */
@@ -196,7 +198,9 @@ export function openJobs(
       cost: end ? end.costMicroUsd : isFree ? 0 : undefined,
       isFree,
       ...(end && "result" in end ? { result: end.result } : {}),
-      ...(thrown === undefined ? {} : { error: isCancelled ? cancelled() : failureFor(thrown) }),
+      ...(thrown === undefined
+        ? {}
+        : { error: isCancelled ? cancelled() : live.redactor.json(failureFor(thrown)) }),
     });
   }
 
@@ -228,6 +232,7 @@ export function openJobs(
       cost: Math.min(cost ?? row.reserved, row.reserved),
       ...(error ? { error } : {}),
     };
+    const told = live.redactor.json(result);
     const at = key.job(row.mount, row.id);
     const input = key.jobValue(row.id, "input");
     const along = joinBatches(money?.batch ?? { check: [], remove: [], put: [] }, {
@@ -236,9 +241,9 @@ export function openJobs(
       put: [
         { key: at, value: encodeJson(ended) },
         { key: key.jobEnd(now, row.mount, row.id), value: encodeText("{}") },
-        ...(result === undefined
+        ...(told === undefined
           ? []
-          : largeRows(key.jobValue(row.id, "result"), encodeJson(result), live.newBlobId)),
+          : largeRows(key.jobValue(row.id, "result"), encodeJson(told), live.newBlobId)),
       ],
     });
     if (row.notify) await live.inbox.accept(doneEnvelope(ended, now), { along, always: true });
@@ -279,7 +284,7 @@ export function openJobs(
       },
       async emit(event) {
         signal.throwIfAborted();
-        await job.stream.add(event);
+        await job.stream.add(live.redactor.json(event));
       },
       sleep: (ms) =>
         new Promise((resolve, reject) => {

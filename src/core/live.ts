@@ -30,6 +30,7 @@ import { type JobBook, openJobs } from "./jobs.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import { type Ledger, openLedger } from "./ledger.ts";
 import { openTrace, type Trace } from "./trace.ts";
+import type { Redactor } from "./redact.ts";
 import type { Tracer } from "./tracer.ts";
 import { uuidv7 } from "./id.ts";
 import type { Waiting } from "./queue.ts";
@@ -48,6 +49,8 @@ export interface Live {
   readonly backend: Backend;
   readonly meter: Meter;
   readonly tracer: Tracer | undefined;
+  /** Takes known secrets out of what is told and kept of it. */
+  readonly redactor: Redactor;
   record: AgentRecord;
   phase: Phase;
   turn: Turn;
@@ -119,6 +122,7 @@ export interface LiveOptions {
   readonly onError: (error: unknown) => void;
   readonly meter: Meter;
   readonly tracer: Tracer | undefined;
+  readonly redactor: Redactor;
   readonly files: (live: Live) => FileService;
   readonly directories: DirectoryProvider | undefined;
   /** How jobs of a mount run. */
@@ -156,6 +160,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     hint: turn.trace,
     retention: () => live.record.limits.retention.trace,
     onError: options.onError,
+    redactor: options.redactor,
   });
   const dead = makeDeadLetters({
     storage,
@@ -181,6 +186,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     storage,
     prefix: "outbox/",
     next: turn.outbox,
+    redactor: options.redactor,
     along: (event) =>
       event.type === "reply" ? [key.reply(String(event.envelope_id), event.seq)] : [],
   });
@@ -199,6 +205,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     backend,
     meter: options.meter,
     tracer: options.tracer,
+    redactor: options.redactor,
     record,
     phase: decodeJson<Phase>(phaseRow),
     turn,
@@ -208,7 +215,12 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     inbox,
     dead,
     outbox,
-    trajectory: numbered({ storage, prefix: "trajectory/", next: turn.trajectory }),
+    trajectory: numbered({
+      storage,
+      prefix: "trajectory/",
+      next: turn.trajectory,
+      redactor: options.redactor,
+    }),
     trace,
     sends: undefined as unknown as Sends,
     ledger,

@@ -6,6 +6,7 @@ import { announcer } from "./announce.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { makeStream } from "./stream.ts";
 import { padN } from "./keys.ts";
+import { NO_REDACTION, type Redactor } from "./redact.ts";
 
 /** Rows beyond the retention are removed so many at a time. */
 const PRUNE_BATCH = 64;
@@ -34,9 +35,12 @@ export interface NumberedOptions {
   readonly next: number;
   /** Rows that go with a pruned event. */
   readonly along?: (event: StreamEvent) => string[];
+  /** Takes secrets out of what is added; nothing is taken out if absent. */
+  readonly redactor?: Redactor;
 }
 
-export function numbered({ storage, prefix, next, along }: NumberedOptions): Numbered {
+export function numbered(options: NumberedOptions): Numbered {
+  const { storage, prefix, next, along, redactor = NO_REDACTION } = options;
   const told = announcer<StreamEvent>();
   let seq = next;
   /** Below it all that was committed has been announced. */
@@ -65,7 +69,7 @@ export function numbered({ storage, prefix, next, along }: NumberedOptions): Num
     set nextSeq(value) {
       seq = value;
     },
-    add: (event) => ({ seq: seq++, ...event }),
+    add: (event) => ({ seq: seq++, ...redactor.json(event) }),
     row: (event) => ({ key: prefix + padN(event.seq), value: encodeJson(event) }),
     get listeners() {
       return told.listeners;

@@ -235,7 +235,7 @@ async function performed(
     );
   let outcome: Performed;
   try {
-    outcome = await run();
+    outcome = live.redactor.json(await run());
   } catch (error) {
     const isUnknown = hasCode(error, "interrupted");
     const money = held &&

@@ -126,7 +126,7 @@ async function oneRun(
   try {
     result = await runTrigger(live, effects, trigger, deps.host);
   } catch (error) {
-    failure = failureOf(error);
+    failure = live.redactor.json(failureOf(error));
   }
   const stopped = effects.abort.signal.reason === STOPPED;
   effects.end();
@@ -146,7 +146,7 @@ async function oneRun(
     live.outbox.nextSeq = firstOutbox;
     // After any other fault nobody knows whether the commit stands; what it left is swept at the next start.
     const conflicts = hasCode(error, "conflict");
-    watched.end(conflicts ? "conflict" : "error", failureOf(error));
+    watched.end(conflicts ? "conflict" : "error", live.redactor.json(failureOf(error)));
     if (!conflicts) throw error;
     await dropDrafts(live.storage, effects.txn.batch());
     return false;

@@ -6,6 +6,7 @@ import { announcer } from "./announce.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { isoTime } from "./id.ts";
 import { key, numberOfKey } from "./keys.ts";
+import { NO_REDACTION, type Redactor } from "./redact.ts";
 import { makeStream } from "./stream.ts";
 
 export type TraceType =
@@ -64,11 +65,13 @@ export interface TraceOptions {
   readonly hint: number;
   readonly retention: () => number;
   readonly onError: (error: unknown) => void;
+  /** Takes secrets out of what is added; nothing is taken out if absent. */
+  readonly redactor?: Redactor;
 }
 
 /** Opens an agent's trace, looking for its last number. */
 export async function openTrace(options: TraceOptions): Promise<Trace> {
-  const { storage } = options;
+  const { storage, redactor = NO_REDACTION } = options;
   const rest = await storage.list({
     prefix: "trace/",
     after: key.trace(Math.max(0, options.hint - BATCH - 1)),
@@ -198,7 +201,8 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
       return pending.length > 0 || writing !== undefined;
     },
     add(event) {
-      pending.push({ seq: next++, timestamp: timeOf(options.now()), ...event });
+      const told = redactor.json(event);
+      pending.push({ seq: next++, timestamp: timeOf(options.now()), ...told });
       schedule();
     },
   };

@@ -4,6 +4,7 @@ import type { TickResult } from "./agent.ts";
 import type { Effects } from "./effects.ts";
 import type { Trigger } from "./trigger.ts";
 import { digest } from "./code.ts";
+import type { Redactor } from "./redact.ts";
 import { isoTime } from "./id.ts";
 
 /** A record has at most so many bytes; larger parts are told by their digest. */
@@ -22,6 +23,7 @@ export interface RecordInput {
   readonly before: string | undefined;
   /** The new state; undefined where nothing was kept. */
   readonly after: string | undefined;
+  readonly redactor: Redactor;
 }
 
 export function trajectoryRecord(input: RecordInput): { type: string; [field: string]: unknown } {
@@ -45,7 +47,8 @@ export function trajectoryRecord(input: RecordInput): { type: string; [field: st
     cost_micro_usd: 0,
     ...(tick.error ? { error: tick.error } : {}),
   };
-  return fitted(record);
+  // Before parts of it are cut: half a secret would not be known again.
+  return fitted(input.redactor.json(record));
 }
 
 /** RFC 6902 JSON Patch from the state before to the state after. */
