@@ -20,6 +20,7 @@ export const BAD_MODELS = [
   "breaks",
   "breaks-inside",
   "redirects",
+  "one-embedding",
 ] as const;
 export type BadModel = typeof BAD_MODELS[number];
 
@@ -107,6 +108,7 @@ function answers(
     "huge-line": () => stream((controller) => controller.enqueue(BLOCK), left, true),
     "breaks": () => refusal(500, "out of memory"),
     "breaks-inside": () => whole(WORD + part({ error: { message: "CUDA error", code: 502 } })),
+    "one-embedding": () => Response.json({ data: [{ index: 0, embedding: [1, 2] }] }),
     "redirects": () => Response.redirect(url, 307),
   };
 }

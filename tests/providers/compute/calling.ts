@@ -8,6 +8,8 @@ export interface TestWorld extends SellerWorld {
   /** From now on, every time limit has passed as soon as it is set and nothing has come. */
   hurry(): void;
   advance(ms: number): Promise<void>;
+  /** How many time limits are set. */
+  waiting(): number;
 }
 
 export function testWorld(): TestWorld {
@@ -25,6 +27,7 @@ export function testWorld(): TestWorld {
       hurried = true;
     },
     advance: clock.advance,
+    waiting: clock.waiting,
   };
 }
 

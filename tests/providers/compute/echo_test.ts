@@ -3,7 +3,7 @@ import { deepEqual, equal, match, rejects } from "../../assert.ts";
 import { hasCode } from "../../../src/fs/error.ts";
 import type { Json } from "../../../src/core/envelope.ts";
 import { echoProvider } from "../../../src/providers/compute/echo.ts";
-import { asked, HELLO, textOf } from "./calling.ts";
+import { asked, textOf } from "./calling.ts";
 
 const echo = echoProvider(() => 0);
 const ask = (input: unknown, stream = true) =>
@@ -70,7 +70,7 @@ Deno.test("it waits for its receiver, and stops when it is told to", async () =>
   const reason = new Error("enough");
   const call = asked(
     echo,
-    { model: "echo", input: HELLO as Json },
+    { model: "echo", input: { messages: [{ role: "user", content: "one two three" }] } },
     async () => {
       await Promise.resolve();
       call.stop(reason);

@@ -115,6 +115,17 @@ Deno.test("agentd never finds itself: not where it listens, and nobody who says 
   );
 });
 
+Deno.test("an address that turns out to be our own is no longer sold from", async () => {
+  await using server = serving();
+  const own: string[] = [];
+  const places = [{ id: "x", name: "x", url: server.url }];
+  await using providers = all({ places, own: () => own });
+  await providers.refresh();
+  deepEqual(idsOf(providers), ["x", "echo"]);
+  own.push(server.origin);
+  deepEqual(idsOf(providers), ["echo"]);
+});
+
 Deno.test("what is no model server is not found", async () => {
   for (const models of ["<h1>hi</h1>", { models: [] }, { data: [{ name: "x" }] }, [], null]) {
     await using server = serving({ models });

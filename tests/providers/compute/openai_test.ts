@@ -221,7 +221,7 @@ for (const [model, expected] of Object.entries(FAILURES)) {
 }
 
 Deno.test("every way to fail is tried", () => {
-  const others = ["stalls", "silent", "huge", "huge-line", "redirects"];
+  const others = ["stalls", "silent", "huge", "huge-line", "redirects", "one-embedding"];
   deepEqual([...Object.keys(FAILURES), ...others].sort(), [...BAD_MODELS].sort());
 });
 
@@ -378,6 +378,24 @@ Deno.test("a provider that is closed looks no more, and may be closed again", as
   await provider.close();
   await world.advance(10_000);
   equal(looks, 1);
+});
+
+Deno.test("who is closed in the middle of a look leaves no time limit behind", async () => {
+  await using server = badServer();
+  const world = testWorld();
+  const provider = providerAt(server.url, { world });
+  await provider.close();
+  equal(world.waiting(), 0);
+  deepEqual(provider.health(), { status: "unknown", checked_at: null });
+});
+
+Deno.test("embeddings of another number than that of the texts are garbage", async () => {
+  await using server = badServer();
+  await using provider = providerAt(server.url);
+  const ask = (texts: string[]) =>
+    asked(provider, { model: "one-embedding", kind: "embeddings", input: { texts } }).result;
+  deepEqual((await ask(["a"])).output, { embeddings: [[1, 2]] });
+  equal((await failure(ask(["a", "b"]))).code, "provider_unavailable");
 });
 
 /** A good server that counts, and says five digits. */
