@@ -8,10 +8,10 @@ import type { Backend } from "../core/backend.ts";
 import type { Trigger } from "../core/trigger.ts";
 import { type Config, configOf } from "./assistant/config.ts";
 import { type Memory, memorySchema } from "./assistant/memory.ts";
-import { jobEnded } from "./assistant/answering.ts";
+import { jobEnded, lookAgain } from "./assistant/answering.ts";
 import { finish, type Work } from "./assistant/replying.ts";
 import { think } from "./assistant/thinking.ts";
-import { decided, tooLate } from "./assistant/waiting.ts";
+import { decided, goOn, tooLate } from "./assistant/waiting.ts";
 
 /** Messages that wait while it is at another one. */
 const MAX_WAITING = 50;
@@ -54,17 +54,13 @@ async function onTrigger(work: Work, trigger: Trigger): Promise<Outcome> {
     case "alarm": {
       const { deadline, go_on } = fieldsOf(trigger.payload);
       if (typeof deadline === "string") await tooLate(work, deadline);
-      else if (go_on === ctx.state.question?.envelope_id) goOn(ctx.state);
+      else if (go_on === ctx.state.question?.envelope_id) goOn(work);
       break;
     }
     case "manual":
-      goOn(ctx.state);
+      await lookAgain(work);
   }
   await think(work);
-}
-
-function goOn({ question }: Memory): void {
-  if (question?.waits?.kind === "tick") question.waits = null;
 }
 
 async function onMessage(
@@ -85,6 +81,7 @@ async function onMessage(
     return await ctx.reply("Too many messages wait for me already. Send it again later.");
   }
   state.waiting.push({ envelope_id, text });
+  await lookAgain(work);
   await think(work);
   return { pending: isOpen(state, envelope_id) };
 }

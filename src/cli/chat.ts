@@ -62,6 +62,9 @@ function talkOf(call: Call, id: AgentId): Talk {
     if (current === undefined) return leave(EXIT.done);
     if (current === "begun" || wasCancelled) return leave(EXIT_INTERRUPTED);
     wasCancelled = true;
+    if (terminal.columns !== undefined) {
+      terminal.note(terminal.paintNote("dim", "\n  stopping; Ctrl-C again leaves"));
+    }
     current.cancel().catch(() => leave(EXIT_INTERRUPTED));
   }
   function leave(code: number): void {

@@ -1,10 +1,11 @@
 /** The assistant in a real runtime, with a model that follows a script: steps, files, bounds, refusals, and restarts in the middle of a step. */
 import assert from "../assert.ts";
+import type { Memory } from "../../src/agents/assistant/memory.ts";
 import { agentId } from "../../src/core/id.ts";
-import type { ServiceTable } from "../../src/core/view.ts";
+import type { Receipt, ServiceTable } from "../../src/core/view.ts";
 import { FileError } from "../../src/fs/error.ts";
 import { file, tree } from "../../src/fs/tree.ts";
-import { entries, readJson, readText, watch, writeText } from "../../src/fs/use.ts";
+import { callJson, entries, readJson, readText, watch, writeText } from "../../src/fs/use.ts";
 import type { Script } from "../services/compute/scripted.ts";
 import {
   begun,
@@ -260,7 +261,10 @@ test("a server that refuses tools is asked without them", () => {
 }, { models: [{ id: "m" }] });
 
 test("a model that is not there is told with those that are", () => plays(), async (w) => {
-  assert.match(await w.ask("1"), /^I cannot have this model: .*"gpt-9".*\bm\b.*\(not_found\)$/);
+  assert.match(
+    await w.askIn("1", 500),
+    /^I cannot have this model: .*"gpt-9".*\bm\b.*\(not_found\)$/,
+  );
 }, { config: { model: "gpt-9" } });
 
 test("without a name, a model is found that has tool calls", () => plays("Hi."), async (w) => {
@@ -272,13 +276,13 @@ test("without a name, a model is found that has tool calls", () => plays("Hi."),
 });
 
 test("without any model, it says what to do", () => plays(), async (w) => {
-  assert.match(await w.ask("1"), /^I have no model\. Start a model server/);
+  assert.match(await w.askIn("1", 500), /^I have no model\. Start a model server/);
 }, { config: {}, models: [] });
 
 Deno.test("assistant: a server that is down is told once, and not asked for ever", async () => {
   const w = await world(plays());
   w.model.status = "down";
-  assert.match(await w.ask("1"), /^No model can be reached: .*\(provider_unavailable\)$/);
+  assert.match(await w.askIn("1", 500), /^No model can be reached: .*\(provider_unavailable\)$/);
   assert.equal(w.model.calls.length, 0);
   assert.equal((await w.memory()).question, null);
   await w.runtime.stop(0);
@@ -344,6 +348,39 @@ Deno.test("assistant: a file that changes under its tick is read again, and the 
   await w.backend.clock.advance(1_000);
   assert.deepEqual(await w.replies(one), ["It says new."]);
   assert.equal(await readText(w.files, "/files/a"), "new!");
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: a message that was there before the model's server is answered by it", async () => {
+  const w = await world(plays("Hi."), { status: "down" });
+  const one = await w.send("1");
+  await w.backend.clock.advance(400);
+  w.model.status = "up";
+  await w.backend.clock.advance(100);
+  assert.deepEqual(await w.replies(one), ["Hi."]);
+  await w.runtime.stop(0);
+});
+
+Deno.test("assistant: a copy that is made in the middle of a step goes on by itself", async () => {
+  const first = held();
+  const w = await world(plays(first.script, "Of the copy.", "Two."));
+  const one = await begun(w, "1");
+  const file = await w.runtime.exportAgent(ID);
+  const twin = agentId("twin");
+  await w.runtime.importAgent(file, { mode: "clone", id: twin });
+  const files = await w.runtime.files(twin, OPERATOR);
+  const { envelope_id } = await callJson<Receipt>(files, "/inbox", { payload: "2" });
+  const { replies } = (await w.runtime.wait(twin, envelope_id, new AbortController().signal))!;
+  assert.deepEqual(replies, [{ kind: "text", text: "Two." }]);
+  assert.deepEqual(
+    (await readJson<Memory>(files, "/state")).turns.map((turn) => turn.at(-1)!.content),
+    [
+      "Of the copy.",
+      "Two.",
+    ],
+  );
+  first.say("Of the original.");
+  assert.deepEqual(await w.replies(one), ["Of the original."]);
   await w.runtime.stop(0);
 });
 

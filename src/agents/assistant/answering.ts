@@ -1,12 +1,13 @@
 /** What comes of a model call: calls that the model wants done, its answer, or a failure. */
 import { z } from "zod";
 import { codeOf } from "../../fs/error.ts";
-import type { Failure } from "../../core/agent.ts";
+import type { AgentContext, Failure } from "../../core/agent.ts";
+import type { Approval } from "../../core/approval.ts";
 import type { Job } from "../../core/outside.ts";
 import { kept } from "./conversation.ts";
 import type { Question } from "./memory.ts";
 import { finish, type Work } from "./replying.ts";
-import { again } from "./waiting.ts";
+import { again, decided, goOn } from "./waiting.ts";
 import { plainSystemOf, reasonOf } from "./words.ts";
 
 /** Calls that a model gets done at once. */
@@ -26,23 +27,42 @@ const answerSchema = z.object({
 });
 type Answer = z.infer<typeof answerSchema>["output"];
 
+/**
+ * Looks whether what is waited for has come without a word of it: what tells of it may lie in the dead letters, and a copy of an agent waits for
+ * what only the original has begun.
+ */
+export async function lookAgain(work: Work): Promise<void> {
+  const { ctx } = work;
+  const waits = ctx.state.question?.waits;
+  if (waits?.kind === "job") {
+    const job = await found<Job>(ctx, `/compute/jobs/${waits.id}/status`);
+    if (!job || job.ended_at !== null) await jobEnded(work, waits.id);
+  } else if (waits?.kind === "approval") {
+    const approval = await found<Approval>(ctx, `/approvals/${waits.id}`);
+    // Asked again, it says itself what has become of it.
+    if (approval?.state !== "pending") await decided(work, waits.id, true);
+  } else if (waits && waits.due <= ctx.now()) goOn(work);
+}
+
+async function found<T>({ env }: AgentContext, path: string): Promise<T | undefined> {
+  try {
+    return await env.readJson<T>(path);
+  } catch (error) {
+    if (codeOf(error) !== "not_found") throw error;
+  }
+}
+
 /** A model call has ended; of one that nobody waits for any more, nothing is taken. */
 export async function jobEnded(work: Work, id: string): Promise<void> {
   const { ctx } = work;
   const { question } = ctx.state;
   if (question?.waits?.kind !== "job" || question.waits.id !== id) return;
   question.waits = null;
-  let job: Job;
-  let result: unknown;
-  try {
-    job = await ctx.env.readJson<Job>(`/compute/jobs/${id}/status`);
-    if (job.status === "complete") result = await ctx.env.readJson(`/compute/jobs/${id}/result`);
-  } catch (error) {
-    if (codeOf(error) !== "not_found") throw error;
-    // It ended so long ago, in a pause, that it is not kept any more.
-    return await again(work, question, "what the model said is not kept any more", null);
-  }
+  const job = await found<Job>(ctx, `/compute/jobs/${id}/status`);
+  // It ended so long ago, in a pause, that it is not kept any more; or it is another agent's.
+  if (!job) return await again(work, question, "what the model said is not here any more");
   if (job.status === "complete") {
+    const result = await found(ctx, `/compute/jobs/${id}/result`);
     const { data } = answerSchema.safeParse(result);
     if (data) return await take(work, question, data.output);
     return await finish(work, "The model answered something that is no chat message.");
@@ -55,7 +75,7 @@ export async function jobEnded(work: Work, id: string): Promise<void> {
 
 async function failed(work: Work, question: Question, error: Failure): Promise<void> {
   const { state } = work.ctx;
-  if (error.code === "interrupted") return await again(work, question, error.message, null);
+  if (error.code === "interrupted") return await again(work, question, error.message);
   if (!state.plain && refusesTools(error)) {
     state.plain = { model: question.model!, told: false };
     question.system = plainSystemOf(work.ctx, work.config);

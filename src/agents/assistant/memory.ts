@@ -30,8 +30,8 @@ const waitsFor = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("job"), id: z.string() }),
   /** A person's yes to the model call, or to the first of `calls`. */
   z.object({ kind: z.literal("approval"), id: z.string() }),
-  /** A tick that an alarm brings: to ask anew. */
-  z.object({ kind: z.literal("tick") }),
+  /** A tick that an alarm brings, to ask anew. `due` in milliseconds since the Unix epoch. */
+  z.object({ kind: z.literal("tick"), due: z.number() }),
 ]);
 
 const question = z.object({

@@ -9,7 +9,7 @@ import type { Asked, Question } from "./memory.ts";
 import { chooseModel, isAnyoneUnseen } from "./models.ts";
 import { endCall, finish, reply, type Work } from "./replying.ts";
 import { runTool, TOOLS } from "./tools.ts";
-import { again, approvalIn, later, waitForPerson } from "./waiting.ts";
+import { againNextTick, approvalIn, later, waitForPerson } from "./waiting.ts";
 import { failureOf, NO_MODEL, plainSystemOf, reasonOf, systemOf } from "./words.ts";
 
 /** So much of each result is given however many there are. */
@@ -100,7 +100,7 @@ async function prepare(work: Work, question: Question): Promise<boolean> {
   const chosen = await chooseModel(ctx, config.model);
   const model = chosen?.name ?? config.model;
   if (model === undefined) {
-    if (await isAnyoneUnseen(ctx)) await later(work, question, NO_MODEL);
+    if (question.absences === 0 || await isAnyoneUnseen(ctx)) await later(work, question, NO_MODEL);
     else await finish(work, NO_MODEL);
     return false;
   }
@@ -168,17 +168,19 @@ async function refused(work: Work, question: Question, error: unknown): Promise<
     case "conflict":
       // An earlier try of this tick asked for something else, as a file has changed since then. Its model call goes on, and
       // nothing of it comes here; the next tick asks anew.
-      return await again(work, question, failureOf(error).message, { kind: "tick" });
+      return await againNextTick(work, question, failureOf(error).message);
   }
   const why = reasonOf(failureOf(error));
   if (mayComeBack(question, error)) await later(work, question, why);
   else await finish(work, why);
 }
 
-/** After a start, who sells models is being looked for, while a question may be in the middle of its steps. */
-function mayComeBack({ steps }: Question, error: unknown): boolean {
+/**
+ * After a start, who sells models is being looked for: a question in the middle of its steps waits for who was there before, a new one for a moment, or
+ * all that wait would be told that there is no model.
+ */
+function mayComeBack({ steps, absences }: Question, error: unknown): boolean {
   const code = codeOf(error);
-  const isUnseen = (error as FileError).extra?.retryable === true;
-  if (code === "provider_unavailable" && isUnseen) return true;
-  return steps > 0 && (code === "provider_unavailable" || code === "not_found");
+  if (code !== "provider_unavailable" && code !== "not_found") return false;
+  return steps > 0 || absences === 0 || (error as FileError).extra?.retryable === true;
 }

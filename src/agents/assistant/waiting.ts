@@ -12,20 +12,20 @@ const LATER_MS: readonly number[] = [500, 2_000, 8_000];
 /** A question to a person has run out by then. */
 const APPROVAL_WAIT_MS = APPROVAL_TTL_MS + 60_000;
 
-/** What is asked for once more has a name of its own, and counts as a step. */
-export async function again(
-  work: Work,
-  question: Question,
-  why: string,
-  waits: Question["waits"],
-): Promise<void> {
+/** Nobody knows how the last model call ended: the same is asked for once more, at once. */
+export async function again(work: Work, question: Question, why: string): Promise<void> {
   if (question.repeats >= MAX_REPEATS) {
     return await finish(work, `My model calls were cut off again and again: ${why}`);
   }
   question.repeats++;
-  if (waits) question.steps++;
-  question.waits = waits;
-  if (waits?.kind === "tick") await work.ctx.alarm(0, { go_on: question.envelope_id });
+}
+
+/** The same in the next tick, as this one has begun a model call that it does not know any more. That one counts as a step. */
+export async function againNextTick(work: Work, question: Question, why: string): Promise<void> {
+  await again(work, question, why);
+  if (work.ctx.state.question !== question) return;
+  question.steps++;
+  await waitForTick(work, question, 0);
 }
 
 /** Asks for the same a little later; after some tries, this is why there is no answer. */
@@ -33,8 +33,17 @@ export async function later(work: Work, question: Question, why: string): Promis
   const delayMs = LATER_MS[question.absences];
   if (delayMs === undefined) return await finish(work, why);
   question.absences++;
-  question.waits = { kind: "tick" };
-  await work.ctx.alarm(delayMs, { go_on: question.envelope_id });
+  await waitForTick(work, question, delayMs);
+}
+
+async function waitForTick({ ctx }: Work, question: Question, delayMs: number): Promise<void> {
+  question.waits = { kind: "tick", due: ctx.now() + delayMs };
+  await ctx.alarm(delayMs, { go_on: question.envelope_id });
+}
+
+/** The alarm has come, or should have. */
+export function goOn({ ctx: { state } }: Work): void {
+  if (state.question?.waits?.kind === "tick") state.question.waits = null;
 }
 
 /** The question to a person that an error tells of. */

@@ -82,6 +82,8 @@ export interface World {
   /** The texts of the replies to it. */
   replies(envelope: EnvelopeId): Promise<string[]>;
   ask(payload: Json): Promise<string>;
+  /** The same, after so much time. */
+  askIn(payload: Json, ms: number): Promise<string>;
   memory(): Promise<Memory>;
 }
 
@@ -126,8 +128,13 @@ export async function world(script: Script, options: Options = {}): Promise<Worl
     assert.deepEqual(more, []);
     return reply!;
   }
+  async function askIn(payload: Json, ms: number): Promise<string> {
+    const envelope = await send(payload);
+    await backend.clock.advance(ms);
+    return (await replies(envelope))[0]!;
+  }
   const memory = () => readJson<Memory>(files, "/state");
-  return { runtime, backend, model, files, send, replies, ask, memory };
+  return { runtime, backend, model, files, send, replies, ask, askIn, memory };
 }
 
 export function test(
