@@ -6,7 +6,9 @@ import { digest } from "../core/code.ts";
 import type { ComputeProviders } from "../core/compute.ts";
 import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
+import type { Redactor } from "../core/redact.ts";
 import { openSecrets, type Secrets } from "../core/secrets.ts";
+import { codeOf, FileError } from "../fs/error.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { declaredHooks } from "../http/hooks/hook.ts";
 import { openHooks } from "../http/hooks/store.ts";
@@ -82,6 +84,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       fileOfSecrets({ secrets: join(home.dir, SECRETS), key: join(home.dir, RUNTIME_KEY) }),
       backend.now,
     );
+    const report = withoutSecrets(options.report, secrets.redactor);
     const stopping = new AbortController();
     const app = Promise.withResolvers<App>();
     app.promise.catch(() => {});
@@ -109,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       signer: await openKeyFile(join(home.dir, KEYS)),
       moduleHost: host,
       directories: localDirectories({ never: [home.dir] }),
-      onError: options.report,
+      onError: report,
     }).catch((error) => {
       app.reject(error);
       throw error;
@@ -129,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       version: options.version,
       metrics,
       ...tracing,
-      report: options.report,
+      report,
     }));
     const url = urlOf(listening.address);
     note.tell({
@@ -174,6 +177,20 @@ function secretFor(secrets: Secrets, name: string): string | undefined {
 
 function ownUrls(address: Address): string[] {
   return address.kind === "unix" ? [] : [urlOf(address)];
+}
+
+/** What is told of errors goes into logs: one that tells a secret is told without it, and without where it was thrown. */
+function withoutSecrets(
+  report: (error: unknown) => void,
+  { text }: Redactor,
+): (error: unknown) => void {
+  return (error) => {
+    const { stack, cause } = error as { stack?: string; cause?: { stack?: string } };
+    const all = [String(error), stack, String(cause), cause?.stack].join("\n");
+    if (text(all) === all) return report(error);
+    const detail = text(error instanceof Error ? error.message : String(error));
+    report(new FileError(codeOf(error), "run", "", { detail }));
+  };
 }
 
 /** Others than this machine's users can reach it. */

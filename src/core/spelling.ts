@@ -87,7 +87,7 @@ export function folded(text: string): string {
   return text.toLowerCase().replace(FOLDED, (c) => c === "_" ? "/" : "+");
 }
 
-/** The forms of a text, folded: itself, in hexadecimal digits, and in base64 wherever it stands in what was encoded. */
+/** The forms of a text, folded: itself, in UTF-16, in hexadecimal digits, and in base64 wherever it stands in what was encoded. */
 export function formsOf(text: string): Form[] {
   const bytes = encoder.encode(text);
   const whole = (form: string) => ({ text: folded(form), before: false, behind: false });
@@ -96,9 +96,20 @@ export function formsOf(text: string): Form[] {
   return [
     whole(plain),
     ...(meant === plain || meant.length < plain.length / 2 ? [] : [whole(meant)]),
+    whole(units(text)),
     whole([...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")),
     ...[0, 1, 2].map((shift) => base64(bytes, shift)),
   ];
+}
+
+/** In UTF-16, whichever byte of two comes first: the border bytes are not looked at. */
+function units(text: string): string {
+  let out = "";
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    out += String.fromCharCode(unit & 0xff, unit >> 8);
+  }
+  return out.slice(0, -1);
 }
 
 /** In base64 of `shift` other bytes (of three), this text, and who knows what: the digits that it alone decides. */
