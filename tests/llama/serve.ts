@@ -253,4 +253,8 @@ if (import.meta.main) {
     port: 0,
     onListen: ({ port }) => report({ event: "listening", port }),
   }, (request) => answer(served, request));
+  // Nothing is written there: its end is that of who started this.
+  for await (const _ of Deno.stdin.readable);
+  await Deno.remove(setup.dir, { recursive: true });
+  Deno.exit();
 }

@@ -40,7 +40,8 @@ export async function startLlama({ replies = [GREETING] }: LlamaOptions = {}): P
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "-q", program.href, JSON.stringify(setup)],
     cwd: new URL("../../", import.meta.url),
-    stdin: "null",
+    // It ends when this is closed, and so when who started it is gone.
+    stdin: "piped",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -62,8 +63,11 @@ export async function startLlama({ replies = [GREETING] }: LlamaOptions = {}): P
       // It has ended by itself.
     }
     await said;
+    await child.stdin.close().catch(() => {});
     await child.status;
-    await Deno.remove(dir, { recursive: true });
+    await Deno.remove(dir, { recursive: true }).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
   };
   const died = said.then(([_, errors]) => {
     throw new Error(`The model server ended before it listened:\n${errors}`);
