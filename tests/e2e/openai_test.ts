@@ -38,10 +38,11 @@ Deno.test("a client that knows nothing of agentd talks with an agent and with a 
       stream: true,
     });
     equal(await said(model), "word by word");
-    const { status } = await fetch(`${served.url}/v1/models`, {
+    const refused = await fetch(`${served.url}/v1/models`, {
       headers: { authorization: "Bearer nobody's" },
     });
-    equal(status, 401);
+    equal(refused.status, 401);
+    equal((await refused.json()).error.code, "auth_required");
   });
 });
 
