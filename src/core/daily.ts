@@ -1,17 +1,11 @@
 /** How long an agent's ticks have run in a UTC day. Who has used a day up rests until the next one begins. */
 import type { Live } from "./live.ts";
 import type { TickId } from "./id.ts";
+import type { Worked } from "./record.ts";
 import { isoTime, timeOfUuid } from "./id.ts";
 import { limitsOf, WARN_PERCENT } from "./limits.ts";
 
 const DAY_MS = 86_400_000;
-
-/** Field `worked` of the row `turn`. Times are milliseconds. */
-export interface Worked {
-  /** The day's begin. */
-  readonly day: number;
-  readonly ms: number;
-}
 
 /** Days in which it was said that the limit is near, and that it is reached. */
 const told = new WeakMap<Live, { near?: number; reached?: number }>();

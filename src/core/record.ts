@@ -2,7 +2,6 @@
 import type { AgentId, EnvelopeId } from "./id.ts";
 import type { Json } from "./envelope.ts";
 import type { Autonomy } from "./autonomy.ts";
-import type { Worked } from "./daily.ts";
 import type { Budgets } from "./budget.ts";
 import type { Failure, Limits } from "./agent.ts";
 import type { DirectoryMount } from "./provider.ts";
@@ -39,6 +38,13 @@ export interface Phase {
   readonly phase: "active" | "paused" | "failed";
   readonly since: number;
   readonly why?: string;
+}
+
+/** How long ticks have run in a UTC day. Times are milliseconds. */
+export interface Worked {
+  /** The day's begin. */
+  readonly day: number;
+  readonly ms: number;
 }
 
 /** Row `turn`: changed by every tick. Numbers are the next ones to give. */
