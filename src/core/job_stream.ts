@@ -47,9 +47,10 @@ export function openJobStream(options: JobStreamOptions): JobStream {
   let cancel: (() => void) | undefined;
 
   async function write(): Promise<void> {
-    cancel?.();
-    cancel = undefined;
     while (waiting.length > 0) {
+      // Also of what came while the last batch was written.
+      cancel?.();
+      cancel = undefined;
       const events = waiting;
       waiting = [];
       await options.write(

@@ -55,6 +55,8 @@ interface Running {
   readonly abort: AbortController;
   readonly stream: JobStream;
   asked: boolean;
+  /** Of its time, which begins as somebody is asked. */
+  stopTimer: () => void;
   done: Promise<void>;
 }
 
@@ -149,6 +151,7 @@ export function openJobs(
         onError: (error) => job.abort.abort(error),
       }),
       asked: false,
+      stopTimer: () => {},
       done: Promise.resolve(),
     };
     running.set(row.id, job);
@@ -162,11 +165,7 @@ export function openJobs(
   }
 
   async function runToEnd(job: Running): Promise<void> {
-    const { abort, row } = job;
-    const { signal } = abort;
-    const stopTimer = row.timeout > 0
-      ? backend.timer(row.timeout, () => abort.abort(outOfTime(row)))
-      : () => {};
+    const { abort: { signal }, row } = job;
     let end: JobEnd | undefined;
     let thrown: unknown;
     try {
@@ -179,7 +178,7 @@ export function openJobs(
     } catch (error) {
       thrown = error ?? new FileError("internal", "run", row.mount);
     } finally {
-      stopTimer();
+      job.stopTimer();
     }
     if (signal.reason === CUT_OFF) return;
     try {
@@ -263,7 +262,8 @@ export function openJobs(
   }
 
   function runOf(job: Running): JobRun {
-    const { abort: { signal }, row } = job;
+    const { abort, row } = job;
+    const { signal } = abort;
     return {
       agent: live.id,
       now: () => backend.now(),
@@ -281,9 +281,13 @@ export function openJobs(
         if (job.asked) return;
         await change(job, { status: "running", started: backend.now() }, []);
         job.asked = true;
+        if (row.timeout > 0) {
+          job.stopTimer = backend.timer(row.timeout, () => abort.abort(outOfTime(row)));
+        }
       },
       async emit(event) {
-        signal.throwIfAborted();
+        // Who is cancelled or out of time may still say so; who is cut off has no time for it.
+        if (signal.reason === CUT_OFF) throw signal.reason;
         await job.stream.add(live.redactor.json(event));
       },
       sleep: (ms) =>

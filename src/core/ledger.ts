@@ -65,7 +65,8 @@ export interface Ledger {
   release(held: Held): { readonly batch: Batch; done(): void };
   /** Open reservations by id. */
   readonly open: ReadonlyMap<string, Held>;
-  usage(mount: string): UsageReport;
+  /** @param tick the envelope of the running tick; the last one's if absent */
+  usage(mount: string, tick?: string): UsageReport;
   /** What of the whole agent's limits, or of the widest mount's, is left to a tick. */
   remaining(tick: string | undefined): number;
   list(page: { readonly after?: string; readonly limit: number }): Promise<Reservation[]>;
@@ -298,7 +299,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       end(held, "settled", Math.min(actual ?? held.row.amount, held.row.amount)),
     giveUp: (held) => end(held, "unknown", held.row.amount),
     release: (held) => end(held, "released", 0),
-    usage(mount) {
+    usage(mount, tick = lastTick) {
       const day = dayOf(now());
       const own = limitsOf(mount).filter(({ at }) => at === mount || mount === WHOLE_AGENT)[0];
       const limits = own ?? limitsOf(mount)[0]!;
@@ -306,7 +307,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       const of = (counts: Counts | undefined, limit: number) =>
         spentOf(used(counts, mount), hasLimit ? limit : null);
       return {
-        tick: of(lastTick === undefined ? undefined : ticks.get(lastTick), limits.tick),
+        tick: of(tick === undefined ? undefined : ticks.get(tick), limits.tick),
         day: of(days.get(day), limits.day),
         day_start: isoTime(day),
       };

@@ -251,7 +251,10 @@ function makeView(
     outside: outsideOf(live, isAgent ? tick : undefined),
     jobs: (mount) => live.jobs.view(mount),
     budget: {
-      usage: (mount) => live.ledger.usage(mount),
+      usage: (mount) => {
+        const { effects } = live;
+        return live.ledger.usage(mount, effects?.over ? undefined : effects?.frame.envelopeId);
+      },
       policies: () => live.record.budgets ?? {},
       setPolicy: (mount, policy) => setBudget(live, deps.services, mount, policy, nameOf(source)),
       ledger: (page) => live.ledger.list(page),

@@ -188,7 +188,7 @@ test("what does not fit the shape of a request is refused with where", async (op
 test("cancel ends the call at the provider, and its job is cancelled", async (open) => {
   const aborted = Promise.withResolvers<void>();
   const begun = Promise.withResolvers<void>();
-  const { ask, ended, files } = await open([
+  const { ask, chunks, ended, files } = await open([
     scripted("p", {
       script: async (_call, sink, signal) => {
         signal.addEventListener("abort", () => aborted.resolve());
@@ -205,6 +205,8 @@ test("cancel ends the call at the provider, and its job is cancelled", async (op
   deepEqual(JSON.parse(await callText(files, ctl, "cancel\n")), { status: "cancelled" });
   await aborted.promise;
   equal((await ended(job)).status, "cancelled");
+  const ends = (await chunks(job)).map(({ finish_reason }) => finish_reason);
+  deepEqual(ends, [undefined, "cancelled"]);
   await rejects(readText(files, job.result_path), { code: "not_found", message: /cancelled/ });
   await writeText(files, ctl, "cancel");
 });
@@ -220,7 +222,7 @@ test("a provider that does not heed its signal holds nothing up", async (open) =
 
 test("a call that takes longer than its time ends as a timeout, and its own time goes before the policy's", async (open) => {
   const asked = Promise.withResolvers<void>();
-  const { ask, backend, ended, files } = await open([
+  const { ask, backend, chunks, ended, files } = await open([
     scripted("p", {
       script: (_call, _sink, signal) => {
         asked.resolve();
@@ -235,6 +237,7 @@ test("a call that takes longer than its time ends as a timeout, and its own time
   const { error, status } = await ended(job);
   equal(status, "failed");
   equal(error!.code, "timeout");
+  deepEqual((await chunks(job)).map(({ finish_reason }) => finish_reason), ["error"]);
   await rejects(readText(files, job.result_path), { code: "timeout" });
   const slow = await ask();
   await backend.clock.advance(59_999);
@@ -331,4 +334,19 @@ test("jobs are listed in pages, each a directory of four files; a status is watc
     if (status === "complete") break;
   }
   deepEqual(seen.slice(-2), ["streaming", "complete"]);
+});
+
+test("a job's time begins as it is asked, not while it waits for its turn", async (open) => {
+  const p = scripted("p", { script: (_call, _sink, signal) => untilAborted(signal) });
+  const { ask, backend, ended, files } = await open([p]);
+  await writeText(files, "/compute/policy", JSON.stringify({ max_concurrent: 1 }));
+  const first = await ask({ timeout_ms: 1_000 });
+  await backend.clock.advance(1);
+  const second = await ask({ timeout_ms: 1_000 });
+  await backend.clock.advance(999);
+  equal((await ended(first)).error!.code, "timeout");
+  await backend.clock.advance(999);
+  equal((await readJson<{ status: string }>(files, second.status_path)).status, "running");
+  await backend.clock.advance(1);
+  equal((await ended(second)).error!.code, "timeout");
 });

@@ -183,9 +183,10 @@ test("the policy's own limits hold beside the budget, by tick and by day", async
       tried.push(codes);
     },
   });
-  await policy(files, { max_cost_micro_usd_per_tick: 2_000, max_cost_micro_usd_per_day: 3_000 });
+  await policy(files, { max_cost_micro_usd_per_tick: 2_000, max_cost_micro_usd_per_day: 5_000 });
   await tick();
-  deepEqual(tried, [["ok", "ok", "budget_exceeded"]]);
+  await tick();
+  deepEqual(tried, [["ok", "ok", "budget_exceeded"], ["ok", "ok", "budget_exceeded"]]);
   // A caller is in no tick; of several at once no more pass than fit into the day.
   const codes = await Promise.all(
     Array.from({ length: 3 }, (_, i) => i).map((i) =>
@@ -194,7 +195,7 @@ test("the policy's own limits hold beside the budget, by tick and by day", async
   );
   deepEqual(codes.toSorted(), ["budget_exceeded", "budget_exceeded", "ok"]);
   const late = await ask({ max_cost_micro_usd: 1_000 }).catch((error) => error);
-  match(late.message, /policy's limit a day is \$0\.003.*max_cost_micro_usd_per_day/);
+  match(late.message, /policy's limit a day is \$0\.005.*max_cost_micro_usd_per_day/);
 });
 
 test("a refusal leaves no job and no reservation", async (open) => {
