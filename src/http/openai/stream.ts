@@ -1,12 +1,16 @@
 /** A body of server-sent events that are made while it is read: a quiet one shows that it lives, and one that is left stops what makes it. */
 import type { Backend } from "../../core/backend.ts";
+import { STALLED_MS } from "../flow.ts";
 import { errorEvent } from "./errors.ts";
 
 /** A comment this often; and a first event that takes longer is not waited for before the answer begins. */
 export const QUIET_MS = 15_000;
 const COMMENT = ":\n\n";
 
-/** @param leave told when the reader goes before the end. @throws what the first event throws, if it does so soon */
+/**
+ * @param leave told when the reader goes before the end, or takes nothing for so long that it is left
+ * @throws what the first event throws, if it does so soon
+ */
 export async function eventStream(
   events: AsyncGenerator<string>,
   timer: Backend["timer"],
@@ -15,21 +19,33 @@ export async function eventStream(
   const encoder = new TextEncoder();
   const next = soon(events, timer);
   let first: Awaited<ReturnType<typeof next>> | undefined = await next();
+  let unwatch = () => {};
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
+      unwatch();
+      const put = (text: string) => {
+        controller.enqueue(encoder.encode(text));
+        unwatch = timer(STALLED_MS, () => {
+          controller.error(new Error("the reader does not read"));
+          leave();
+        });
+      };
       try {
         const got = first ?? await next();
         first = undefined;
-        if (got === "quiet") controller.enqueue(encoder.encode(COMMENT));
+        if (got === "quiet") put(COMMENT);
         else if (got.done) controller.close();
-        else controller.enqueue(encoder.encode(got.value));
+        else put(got.value);
       } catch (error) {
         // The status is said already: it is told as their clients know it from the midst of a stream.
         controller.enqueue(encoder.encode(sseData(errorEvent(error))));
         controller.close();
       }
     },
-    cancel: leave,
+    cancel() {
+      unwatch();
+      leave();
+    },
   }, { highWaterMark: 0 });
   return new Response(body, {
     headers: {
