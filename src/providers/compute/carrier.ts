@@ -51,6 +51,8 @@ const NOT_CONNECTED =
  * `timeout`, `too_large`; or with the reason of the caller's signal.
  */
 export function carrier(options: CarrierOptions): Fetch {
+  // Some runtimes refuse to be called as a method of something else.
+  const { fetch } = options.world;
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const ends = new AbortController();
@@ -60,7 +62,7 @@ export function carrier(options: CarrierOptions): Fetch {
     const done = () => init.signal?.removeEventListener("abort", leave);
     try {
       const response = await watched(options, url, ends, () =>
-        options.world.fetch(url, {
+        fetch(url, {
           method: init.method ?? "GET",
           headers: headersOf(init.headers, options),
           ...(init.body === undefined ? {} : { body: init.body }),

@@ -81,7 +81,6 @@ const SENTENCES: Partial<Record<Code, string>> = {
   provider_unavailable: "the model server failed",
   too_large: "the request is larger than the server takes",
   invalid_request: "the server refuses the request",
-  not_supported: "the server cannot do this",
 };
 
 function kindOf(status: number | undefined, code: string, type: string | undefined): Code {
@@ -95,11 +94,7 @@ function kindOf(status: number | undefined, code: string, type: string | undefin
       return "insufficient_credits";
     case 404:
       return "not_found";
-    case 405:
-    case 501:
-      return "not_supported";
     case 408:
-    case 504:
       return "timeout";
     case 413:
       return "too_large";

@@ -53,17 +53,13 @@ export interface ComputeProvidersOptions extends ComputeSettings {
  * @throws FileError `invalid_request` for settings that cannot be: two of one name, a URL that is none or our own, a key in the clear
  */
 export function computeProviders(options: ComputeProvidersOptions): ComputeProviders {
-  const { world, own = () => [], places = USUAL_PLACES } = options;
-  const settings = settingsOf(options);
-  const local: LocalOptions = {
-    world,
-    stallMs: options.stallMs,
-    maxAnswerBytes: options.maxAnswerBytes,
-    refreshMs: options.refreshMs,
-  };
+  const { world, secret, own = () => [], places = USUAL_PLACES, ...rest } = options;
+  const { stallMs, maxAnswerBytes, refreshMs, ...written } = rest;
+  const settings = settingsOf(written);
+  const local: LocalOptions = { world, stallMs, maxAnswerBytes, refreshMs };
   const plans = [
-    ...serverPlans(settings, options, local, own()),
-    ...cloudPlans(settings, options, local),
+    ...serverPlans(settings, secret, local, own()),
+    ...cloudPlans(settings, secret, local),
   ];
   mustDiffer([...plans.map((plan) => plan.id), ECHO]);
   const taken = new Set(plans.flatMap(({ id, origin }) => [id, origin ?? id]));
@@ -92,15 +88,16 @@ interface Plan {
   make(): ComputeProvider;
 }
 
-function settingsOf({ servers, discover, cloud }: ComputeSettings): Settings {
-  const { data, error } = computeSettings.safeParse({ servers, discover, cloud });
+/** A word that is not known is a mistake that somebody wants to hear of. */
+function settingsOf(written: ComputeSettings): Settings {
+  const { data, error } = computeSettings.safeParse(written);
   if (error) throw refusal("compute", z.prettifyError(error).slice(0, 500));
   return data;
 }
 
 function serverPlans(
   { servers }: Settings,
-  { secret }: ComputeProvidersOptions,
+  secret: ComputeProvidersOptions["secret"],
   local: LocalOptions,
   own: readonly string[],
 ): Plan[] {
@@ -121,7 +118,7 @@ function serverPlans(
 
 function cloudPlans(
   { cloud }: Settings,
-  { secret }: ComputeProvidersOptions,
+  secret: ComputeProvidersOptions["secret"],
   local: LocalOptions,
 ): Plan[] {
   return cloud.map(({ id: name, vendor, url, secret: named, prices }) => {

@@ -317,5 +317,6 @@ Deno.test("settings that cannot be are refused before anybody is asked", async (
   refused({ servers: [good], cloud: [{ url: "https://example.com" }] }, /secret/);
   refused({ servers: [good], cloud: [{ secret: "K" }] }, /url/);
   refused({ servers: [{ ...good, port: 1 } as typeof good] }, /port/);
+  refused({ servers: [good], discovery: true } as Partial<ComputeProvidersOptions>, /discovery/);
   deepEqual(server.asked, []);
 });
