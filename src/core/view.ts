@@ -143,6 +143,8 @@ export interface Deployed extends CodeVersion {
 export interface AgentView {
   readonly id: AgentId;
   readonly viewer: Viewer;
+  /** The runtime's operator, and not one of single agents: who may open the host to an agent. */
+  readonly isOperator: boolean;
   /** What an envelope written by this viewer says of its origin. */
   readonly source: Source;
   /** Milliseconds since the Unix epoch; in a tick, the tick's one time. */

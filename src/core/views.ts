@@ -167,7 +167,7 @@ function makeView(
   deps: ViewDeps,
   viewer: AgentView["viewer"],
   source: Source,
-  /** `isWhole`: it is told where directories are on the host; `isOperator`: it may mount them. */
+  /** `isWhole`: it is told where directories are on the host; `isOperator`: it may mount them, and open the host in other ways. */
   { isWhole = false, isOperator = false } = {},
 ): AgentView {
   const isAgent = viewer === "agent";
@@ -184,6 +184,7 @@ function makeView(
   return {
     id: live.id,
     viewer,
+    isOperator,
     source,
     rows,
     signer: deps.signer,

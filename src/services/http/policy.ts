@@ -97,10 +97,23 @@ export function policyFile(view: AgentView, provider: HttpProvider): Node {
         allowed_hosts: [...new Set(policy.allowed_hosts.map(hostPattern))],
         private_addresses: [...new Set(policy.private_addresses.map(provider.range))],
       };
+      mustNotOpenHost(view, kept);
       await view.setSetting(SETTING, kept as unknown as Json);
     },
     watch: ({ signal }) => changes(view, text, signal),
   });
+}
+
+/** To operate an agent is not to open the host's own network to it. @throws FileError `permission_denied` */
+function mustNotOpenHost(view: AgentView, { private_addresses }: HttpPolicy): void {
+  if (view.isOperator) return;
+  const { private_addresses: before } = policyOf(view);
+  const added = private_addresses.find((range) => !before.includes(range));
+  if (added === undefined) return;
+  throw refusal(
+    "permission_denied",
+    `private_addresses: ${added} is added by whoever holds the runtime's token`,
+  );
 }
 
 /** The row it is kept in holds other things too: only another text is a change. */

@@ -80,6 +80,20 @@ Deno.test("http: nothing is allowed until an operator says so, and who may not s
   await stop();
 });
 
+Deno.test("http: to operate an agent is not to open the host's network to it", async () => {
+  const { runtime, files, stop } = await world();
+  const { grant } = await runtime.tokens.create({ agents: [ID], can: "operate" });
+  const operate = await runtime.files(ID, { viewer: "operator", name: "ci", grant });
+  const say = (as: typeof files, fields: object) =>
+    writeText(as, "/http/policy", JSON.stringify(fields));
+  await say(operate, { allowed_hosts: ["a.test"] });
+  await rejects(say(operate, { private_addresses: ["10.0.0.0/8"] }), denied);
+  await say(files, { private_addresses: ["10.0.0.0/8", "127.0.0.1"] });
+  await say(operate, { private_addresses: ["10.0.0.0/8"], per_day: 5 });
+  await rejects(say(operate, { private_addresses: ["127.0.0.1"] }), denied);
+  await stop();
+});
+
 Deno.test("http: an answer is its status, headers and body, as text or as bytes", () => {
   const bodies: Record<string, string> = {
     "/text": fine("h\xc3\xa9llo", "x-one: 1\r\nx-two: a\r\nx-two: b\r\n"),
