@@ -1,7 +1,7 @@
 /** The assistant in a real runtime, with a model that follows a script: steps, files, bounds, refusals, and restarts in the middle of a step. */
 import assert from "../assert.ts";
 import type { Memory } from "../../src/agents/assistant/memory.ts";
-import { agentId } from "../../src/core/id.ts";
+import { agentId, type EnvelopeId } from "../../src/core/id.ts";
 import type { Receipt, ServiceTable } from "../../src/core/view.ts";
 import { FileError } from "../../src/fs/error.ts";
 import { file, tree } from "../../src/fs/tree.ts";
@@ -20,6 +20,7 @@ import {
   type Say,
   says,
   test,
+  untilWaits,
   world,
 } from "./assistant/world.ts";
 
@@ -44,6 +45,8 @@ test(
     );
     assert.match(system!.content as string, /^\/files \(read write\): your own files/m);
     assert.equal(w.model.calls[0]!.stream, true);
+    const { next_alarm } = await readJson<{ next_alarm: string | null }>(w.files, "/status");
+    assert.equal(next_alarm, null, "nothing is left that would end the answer");
     const { question, waiting, turns } = await w.memory();
     assert.deepEqual([question, waiting, turns.length], [null, [], 2]);
   },
@@ -158,6 +161,111 @@ Deno.test("assistant: who stays away after a restart is not waited for without e
   const [reply] = await after.replies(one);
   assert.match(reply!, /^No model can be reached: /);
   await after.runtime.stop(0);
+});
+
+Deno.test("assistant: a model server that goes away twice is waited for twice", async () => {
+  const leaves: Script = async (call, ...rest) => {
+    w.model.status = "down";
+    return await says([["list", { path: "/" }]])(call, ...rest);
+  };
+  const w = await world(plays(leaves, leaves, "Done."));
+  let one: EnvelopeId;
+  await untilWaits(w, "tick", async () => (one = await w.send("1")));
+  await w.backend.clock.advance(10_400);
+  assert.equal((await w.memory()).question!.waits!.kind, "tick");
+  w.model.status = "up";
+  await untilWaits(w, "tick", () => w.backend.clock.advance(100));
+  await w.backend.clock.advance(10_400);
+  w.model.status = "up";
+  await w.backend.clock.advance(100);
+  assert.deepEqual(await w.replies(one!), ["Done."]);
+  await w.runtime.stop(0);
+});
+
+const cutOff: Script = () =>
+  Promise.reject(new FileError("interrupted", "ask", "m", { detail: "the server was restarted" }));
+
+test(
+  "what was cut off is asked for again, at each step anew",
+  () =>
+    plays(
+      ...[cutOff, cutOff, cutOff, [["list", { path: "/" }]] as const],
+      ...[cutOff, cutOff, cutOff, "Done."],
+    ),
+  async (w) => assert.equal(await w.ask("1"), "Done."),
+);
+
+test("what is always cut off is not asked for without end", () => cutOff, async (w) => {
+  assert.equal(
+    await w.ask("1"),
+    "My model calls were cut off again and again: local/m: the server was restarted",
+  );
+  assert.equal(w.model.calls.length, 4);
+});
+
+test("what a model wants that was not offered any tools is not done", () => {
+  const wants: Script = async (call, ...rest) => {
+    const { output, ...more } = await says([["write", { path: "/files/a", content: "x" }]])(
+      call,
+      ...rest,
+    );
+    return { ...more, output: { ...output as object, text: "Hi.", finish_reason: "stop" } };
+  };
+  return plays(wants);
+}, async (w) => {
+  assert.match(await w.ask("1"), /^Hi\.\n/);
+  await assert.rejects(readText(w.files, "/files/a"), { code: "not_found" });
+}, { models: [{ id: "m", tools: false }] });
+
+test("calls without names of their own are told apart", () => {
+  const nameless: Script = (call) =>
+    Promise.resolve({
+      output: {
+        text: "",
+        finish_reason: "tool_calls",
+        tool_calls: ["/files", "/goals"].map((path) => ({
+          id: "",
+          type: "function" as const,
+          function: { name: "list", arguments: JSON.stringify({ path }) },
+        })),
+      },
+      usage: undefined,
+      model: call.model,
+    });
+  return plays(nameless, "Done.");
+}, async (w) => {
+  assert.equal(await w.ask("1"), "Done.");
+  const messages = messagesOf(w.model.calls[1]);
+  mustBeWhole(messages);
+  const ids = messages.flatMap(({ tool_call_id }) => tool_call_id ?? []);
+  assert.equal(new Set(ids).size, 2);
+  assert.ok(ids.every((id) => id !== ""));
+});
+
+test(
+  "arguments of a call that are no message to a file any more are refused",
+  () => plays([["write", { path: "/files/a", content: "x".repeat(300_000) }]], "Too much."),
+  async (w) => {
+    assert.equal(await w.ask("1"), "Too much.");
+    await assert.rejects(readText(w.files, "/files/a"), { code: "not_found" });
+    assert.ok(JSON.stringify(messagesOf(w.model.calls[1])).length < 10_000);
+  },
+);
+
+Deno.test("assistant: more messages than can wait are refused one by one, and none of those that wait is lost", async () => {
+  const first = held();
+  const w = await world((call, ...rest) =>
+    messagesOf(call).length === 2 ? first.script(call, ...rest) : says("Next.")(call, ...rest)
+  );
+  const one = await begun(w, "0");
+  const others: EnvelopeId[] = [];
+  for (let i = 1; i <= 52; i++) others.push(await w.send(`${i}`));
+  const refused = await Promise.all(others.slice(50).map(w.replies));
+  for (const [text] of refused) assert.match(text!, /^Too many messages wait/);
+  first.say("First.");
+  assert.deepEqual(await w.replies(one), ["First."]);
+  for (const other of others.slice(0, 50)) assert.deepEqual(await w.replies(other), ["Next."]);
+  await w.runtime.stop(0);
 });
 
 test(

@@ -178,16 +178,26 @@ export async function asked({ files }: Pick<World, "files">): Promise<Approval> 
   throw new Error("nothing waits for a person");
 }
 
+/** Resolves when, after `run`, a state is committed that waits for such a thing. */
+export async function untilWaits(
+  w: World,
+  kind: NonNullable<NonNullable<Memory["question"]>["waits"]>["kind"],
+  run: () => unknown,
+): Promise<void> {
+  const states = await watch(w.files, "/state");
+  await run();
+  for await (const _ of states) if ((await w.memory()).question?.waits?.kind === kind) break;
+}
+
 /** Sends a message, and resolves when the tick is committed that began its model call. */
 export async function begun(w: World, text: string): Promise<EnvelopeId> {
-  const states = await watch(w.files, "/state");
-  const envelope = await w.send(text);
-  for await (const _ of states) if ((await w.memory()).question?.waits) break;
-  return envelope;
+  let envelope: EnvelopeId;
+  await untilWaits(w, "job", async () => (envelope = await w.send(text)));
+  return envelope!;
 }
 
 /** Resolves when something waits for a person. */
-export async function isAsked({ files }: World, run: () => Promise<unknown>): Promise<Approval> {
+export async function isAsked({ files }: World, run: () => unknown): Promise<Approval> {
   const events = await watch(files, "/approvals");
   await run();
   for await (const _ of events) break;
