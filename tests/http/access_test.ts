@@ -13,7 +13,7 @@ import {
   ROUTES,
   VERBS,
 } from "./access_rules.ts";
-import { accessWorld, type Caller, HOOK, OTHER, THIS, type World } from "./access_world.ts";
+import { accessWorld, type Caller, HOOK, OTHER, SECRET, THIS, type World } from "./access_world.ts";
 
 const METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
 
@@ -101,7 +101,10 @@ function fileCells(world: World, path: string): Cell[] {
 /** A route's path with this agent in it. */
 function urlOf(at: string): string {
   return at.replace("/tokens/{id}", "/tokens/{token}").replace("{id}", THIS)
-    .replace("{name}", HOOK).replace("{model}", `agent:${THIS}`);
+    .replace("/secrets/{name}", `/secrets/${SECRET}`).replace("{name}", HOOK).replace(
+      "{model}",
+      `agent:${THIS}`,
+    );
 }
 
 function routeCell(world: World, at: string, method: string, rule: RouteRule | undefined): Cell {
