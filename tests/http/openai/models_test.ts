@@ -5,6 +5,7 @@ import OpenAI from "openai";
 import type { CallResult, ChatInput, ModelCall } from "../../../src/core/compute.ts";
 import { agentId } from "../../../src/core/id.ts";
 import { FileError } from "../../../src/fs/error.ts";
+import { MAX_MODELS } from "../../../src/http/openai/models.ts";
 import { entries, readJson, writeJson } from "../../../src/fs/use.ts";
 import assert from "../../assert.ts";
 import {
@@ -251,6 +252,16 @@ Deno.test(
     assert.equal((await refusal(one.models.retrieve("none"))).status, 404);
   }, [scripted("p", { models: [{ id: "m" }, { id: "org/n" }] })]),
 );
+
+Deno.test("a list of models has an end, and what is behind it can be asked all the same", async () => {
+  const models = Array.from({ length: MAX_MODELS + 1 }, (_, n) => ({ id: `m${n}` }));
+  await inWorld(["echo"], async (world) => {
+    const client = await clientOf(world);
+    assert.equal((await Array.fromAsync(client.models.list())).length, MAX_MODELS);
+    const answer = await client.chat.completions.create({ ...ask, model: `m${MAX_MODELS}` });
+    assert.equal(answer.choices[0]!.message.content, "hello there");
+  }, [scripted("p", { models })])();
+});
 
 Deno.test("a budget protects a client: what it does not allow is 402, and nobody is asked", async () => {
   const provider = scripted("p", {
