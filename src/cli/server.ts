@@ -128,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       stopping: stopping.signal,
       backup: databaseCopies(home, backend),
       hooks,
-      secrets,
+      secrets: lookingAgain(secrets, compute, report),
       version: options.version,
       metrics,
       ...tracing,
@@ -173,6 +173,27 @@ function secretFor(secrets: Secrets, name: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Who sells by key is looked at again as soon as the key is there. */
+function lookingAgain(
+  secrets: Secrets,
+  compute: ComputeProviders,
+  report: (error: unknown) => void,
+): Secrets {
+  const look = () => void compute.refresh().catch(report);
+  return {
+    ...secrets,
+    async set(name, change) {
+      const done = await secrets.set(name, change);
+      look();
+      return done;
+    },
+    async remove(name) {
+      await secrets.remove(name);
+      look();
+    },
+  };
 }
 
 function ownUrls(address: Address): string[] {

@@ -15,6 +15,7 @@ const DOORS = [
   "tests/conformance/run.ts",
   "tests/house/lint.ts",
   "tests/house/readme.ts",
+  "tests/llama/run.ts",
 ];
 
 const sources = (await files()).filter((file) => file.endsWith(".ts"));

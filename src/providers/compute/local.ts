@@ -20,6 +20,8 @@ const usual = (id: string, name: string, port: number): Usual => ({
 export const USUAL_PLACES: readonly Usual[] = [
   usual("ollama", "Ollama", 11434),
   usual("llama.cpp", "llama.cpp", 8080),
+  // Where it goes when agentd has the port that both like.
+  usual("llama.cpp-8081", "llama.cpp", 8081),
   usual("lmstudio", "LM Studio", 1234),
   usual("vllm", "vLLM", 8000),
 ];

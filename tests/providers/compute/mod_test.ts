@@ -63,10 +63,11 @@ function serving({ models = { data: [{ id: "m" }] }, status = 200, headers = {} 
   return { origin, url: `${origin}/v1`, asked, [Symbol.asyncDispose]: () => server.shutdown() };
 }
 
-Deno.test("the usual places are those of the four servers, on this machine", () => {
+Deno.test("the usual places are those of four kinds of server, on this machine", () => {
   deepEqual(USUAL_PLACES.map(({ id, url }) => `${id} ${url}`), [
     "ollama http://127.0.0.1:11434/v1",
     "llama.cpp http://127.0.0.1:8080/v1",
+    "llama.cpp-8081 http://127.0.0.1:8081/v1",
     "lmstudio http://127.0.0.1:1234/v1",
     "vllm http://127.0.0.1:8000/v1",
   ]);
