@@ -1,10 +1,11 @@
 /** `agentd chat`: a conversation with an agent, on a terminal or through a pipe. */
+import type { LifecycleState } from "../core/agent.ts";
 import type { AgentId } from "../core/id.ts";
 import { logsHint, tickFailed } from "./agent.ts";
 import { type Action, arg, type Call, printJson, restArg } from "./call.ts";
 import { type Answered, type Exchange, exchange, leftOf } from "./chat/exchange.ts";
 import { lines } from "./chat/lines.ts";
-import { screen } from "./chat/screen.ts";
+import { notes, screen } from "./chat/screen.ts";
 import { costOf } from "./chat/words.ts";
 import { EXIT, EXIT_INTERRUPTED, lineOf } from "./exit.ts";
 import { safe } from "./print.ts";
@@ -17,13 +18,13 @@ export const chat: Action = async (call) => {
   const id = idOf(arg(call, "id"));
   const words = restArg(call, "message");
   const talk = talkOf(call, id);
+  // An agent that is not there is told before somebody types.
+  noteState(call, id, (await call.server().info(id)).state);
   if (words.length > 0) {
     await talk.say(words.join(" "));
     if (talk.wasCancelled) Deno.exit(EXIT_INTERRUPTED);
     return;
   }
-  // So that an agent that is not there is told before somebody types.
-  await call.server().info(id);
   const asks = call.terminal.inputIsTerminal && call.terminal.columns !== undefined && !call.json;
   const prompt = () => asks && call.terminal.raw(new TextEncoder().encode(PROMPT));
   prompt();
@@ -33,6 +34,13 @@ export const chat: Action = async (call) => {
   }
   if (asks) call.terminal.print("");
 };
+
+function noteState({ terminal, program }: Call, id: AgentId, state: LifecycleState): void {
+  if (state !== "paused" && state !== "failed") return;
+  const what = state === "paused" ? "is paused" : "has failed";
+  const line = `${id} ${what} and answers when it is resumed: ${program} resume ${id}`;
+  terminal.note(terminal.paintNote("yellow", line));
+}
 
 /** What fails once may do the next time, and who sits there sees it. */
 async function carryOn(call: Call, say: () => Promise<void>): Promise<void> {
@@ -79,7 +87,8 @@ function talkOf(call: Call, id: AgentId): Talk {
     const done = terminal.progress(`waiting for ${id}`);
     try {
       const shown = isShown ? screen(call, done) : undefined;
-      current = await exchange(server, id, text, shown);
+      const silent = call.json || call.quiet ? undefined : notes(call);
+      current = await exchange(server, id, text, shown ?? silent);
       const answered = await current.answered;
       done();
       if (!answered.tick.success) throw tickFailed(call, id, answered.tick, logsHint(call, id));

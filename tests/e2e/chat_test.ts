@@ -42,6 +42,11 @@ Deno.test("chat: one message, or a line each, and nothing but the replies in a p
 
     await done("create", "bob", "counter");
     equal(await done("chat", "bob", "x"), "1\n");
+    await done("pause", "bob");
+    const paused = place.start(["chat", "bob", "x"]);
+    match(await paused.line(/paused/), /^bob is paused and answers when it is resumed: /);
+    await done("resume", "bob");
+    deepEqual((await paused.ended).out, "2\n");
     const lost = await place.run(["chat", "nobody"], { input: "x" });
     deepEqual([lost.code, lost.out], [3, ""]);
     match(lost.err, /^error: Cannot look at nobody: no such agent/);
@@ -94,6 +99,7 @@ onTerminalWithModel(
         ].slice(0, 1).concat([["free", "\x04"]]) as [string, string][],
       );
       equal(code, 0, shown);
+      // deno-lint-ignore no-control-regex -- colours are taken off to read the words
       const plain = shown.replaceAll(/\x1b\[[0-9;]*m|\r/g, "");
       match(
         plain,

@@ -44,8 +44,9 @@ export function screen(call: Pick<Call, "terminal" | "program">, first: () => vo
     },
     file: (op, path) => line(terminal.paint("dim", safeLine(`  ${op} ${path}`))),
     asks(id, op, path) {
-      line(terminal.paint("yellow", safeLine(`  waits for your yes: ${op} ${path}`)));
-      line(`  ${call.program} approve ${id}   or   ${call.program} deny ${id}`);
+      const [what, how] = askWords(call.program, id, op, path);
+      line(terminal.paint("yellow", what));
+      line(how);
     },
     answered(replies, answered, left) {
       for (const reply of replies) {
@@ -62,4 +63,28 @@ export function screen(call: Pick<Call, "terminal" | "program">, first: () => vo
       if (words !== "") line(terminal.paint("dim", words));
     },
   };
+}
+
+/** For a pipe, which gets the replies alone: only that a person is waited for is said, on standard error. */
+export function notes({ terminal, program }: Pick<Call, "terminal" | "program">): Listener {
+  return {
+    speaks() {},
+    text() {},
+    file() {},
+    asks(id, op, path) {
+      for (const line of askWords(program, id, op, path)) terminal.note(line);
+    },
+  };
+}
+
+function askWords(
+  program: string,
+  id: string,
+  op: string,
+  path: string,
+): readonly [string, string] {
+  return [
+    safeLine(`  waits for your yes: ${op} ${path}`),
+    `  ${program} approve ${id}   or   ${program} deny ${id}`,
+  ];
 }

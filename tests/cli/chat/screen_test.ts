@@ -3,7 +3,7 @@ import assert from "../../assert.ts";
 import type { Job } from "../../../src/core/outside.ts";
 import type { Answered } from "../../../src/cli/chat/exchange.ts";
 import { lines } from "../../../src/cli/chat/lines.ts";
-import { screen } from "../../../src/cli/chat/screen.ts";
+import { notes, screen } from "../../../src/cli/chat/screen.ts";
 import { costWords } from "../../../src/cli/chat/words.ts";
 import { painter, type Terminal } from "../../../src/cli/terminal.ts";
 
@@ -68,6 +68,18 @@ Deno.test("who has to say yes is told how", () => {
     shown(),
     /waits for your yes: call \/compute\/new\n.*agentd approve apr_1 .*deny apr_1\n/,
   );
+});
+
+Deno.test("in a pipe, who has to say yes is told beside the replies, and nothing else is", () => {
+  const noted: string[] = [];
+  const terminal = { note: (line: string) => void noted.push(line) } as unknown as Terminal;
+  const made = notes({ terminal, program: "agentd" });
+  made.file("read", "/files/a");
+  made.speaks();
+  made.text("x");
+  made.asks("apr_1", "call", "/compute/new");
+  assert.equal(noted.length, 2);
+  assert.match(noted[1]!, /agentd approve apr_1 /);
 });
 
 Deno.test("what an answer cost is told in a few words", () => {
