@@ -16,6 +16,8 @@ export interface Known {
   /** The names in a directory of an agent, those of directories with `/`. `path` ends with `/`. */
   names(path: string): Promise<readonly string[]>;
   readonly builtins: readonly string[];
+  /** Names of secrets. */
+  secrets(): Promise<readonly string[]>;
   /** Questions that wait for an answer. */
   approvals(): Promise<readonly { readonly id: string; readonly about: string }[]>;
 }
@@ -121,6 +123,8 @@ async function argumentsOf(
       return [...known.builtins.map((value) => ({ value, about: "a built-in agent" })), FILES];
     case "approval":
       return (await known.approvals()).map(({ id, about }) => ({ value: id, about }));
+    case "name":
+      return verb.name === "secret" ? (await known.secrets()).map((value) => ({ value })) : [];
     case "word":
     case "shell":
       return (verb.words ?? []).map((value) => ({ value }));

@@ -70,6 +70,7 @@ function knownOf(call: Call, words: readonly string[]): Known {
   };
   return {
     builtins: BUILTINS,
+    secrets: () => quietly(async (server) => (await server.secrets.list()).map(({ name }) => name)),
     agents: () =>
       quietly(async (server) => (await server.list({ limit: MAX_NAMES })).agents.map((a) => a.id)),
     names: (path) =>

@@ -15,6 +15,7 @@ const known: Known = {
   agents: () => Promise.resolve(["ann", "bob"]),
   names: (path) => Promise.resolve(path === "bob/" ? ["files/", "status"] : [`in ${path}`]),
   builtins: ["counter", "echo"],
+  secrets: () => Promise.resolve(["API_KEY", "OTHER"]),
   approvals: () => Promise.resolve([{ id: "apr_1", about: "ann: call /shop" }]),
 };
 
@@ -51,6 +52,8 @@ Deno.test("agents, files of agents, words, files of this machine", async () => {
   deepEqual(await offered("init", ""), [FILES.value]);
   deepEqual(await offered("completions", "f"), ["fish"]);
   deepEqual(await offered("hook", "add", "x", ""), ["ann", "bob"]);
+  deepEqual(await offered("secret", "rm", "A"), ["API_KEY"]);
+  deepEqual(await offered("secret", "set", "NEW", "--agent", "b"), ["bob"]);
   deepEqual(await offered("approve", "a"), ["apr_1"]);
   deepEqual(await offered("deny", "apr_1", "--agent", "b"), ["bob"]);
   deepEqual(await offered("budget", ""), ["ann", "bob"]);

@@ -48,7 +48,7 @@ async function shell(
 
 /** Lines as they are typed, and what is offered for their last word. */
 const LINES: readonly (readonly [string, readonly string[]])[] = [
-  ["agentd se", ["send", "serve"]],
+  ["agentd se", ["secret", "send", "serve"]],
   ["agentd send bo", ["bob", "bot-2"]],
   ["agentd cat bob/fi", ["bob/files/"]],
   ["agentd cat bob/files/", ["bob/files/a b.txt", "bob/files/notes/"]],
