@@ -13,6 +13,8 @@ import { pages } from "./pages.ts";
 
 /** From this part of the limit on, writes are looked at closely. */
 const NEAR_PERCENT = 75;
+/** A state of so many bytes alone is not worth a count. */
+const SMALL_STATE = 16 * 1024;
 const BLOB = "blob/";
 const DRAFT = "draft/";
 const FILE = "file/";
@@ -46,13 +48,14 @@ const rooms = new WeakMap<Live, Room>();
 /** Bytes of the state, KV, goals and files as they stand. */
 export async function storedBytes(live: Live): Promise<number> {
   if (live.storedBytes !== undefined) return live.storedBytes;
-  let bytes = live.state?.length ?? 0;
-  for (const prefix of ["kv/", "goal/", FILE]) {
-    for await (const rows of pages(live.storage, prefix)) {
-      for (const row of rows) bytes += sizeOf(row);
-    }
-  }
-  return live.storedBytes = bytes;
+  const parts = await Promise.all(["kv/", "goal/", FILE].map((prefix) => bytesBelow(live, prefix)));
+  return live.storedBytes = sum(parts) + (live.state?.length ?? 0);
+}
+
+async function bytesBelow({ storage }: Live, prefix: string): Promise<number> {
+  let bytes = 0;
+  for await (const rows of pages(storage, prefix)) bytes += sum(rows.map(sizeOf));
+  return bytes;
 }
 
 /**
@@ -71,6 +74,35 @@ export async function mustHaveRoom(
   const sizes = new Map(remove.filter(isCounted).map((at) => [at, 0]));
   for (const row of put) if (isCounted(row.key)) sizes.set(row.key, sizeOf(row));
   if (sizes.size > 0) await take(live, room, sizes, tick);
+}
+
+/**
+ * The same of all that a try leaves, before its commit: also what no service wrote. Undefined where there is nothing to ask.
+ * @throws FileError `quota_exceeded`
+ */
+export function mustHaveTickRoom(
+  live: Live,
+  tick: Effects,
+  state: string,
+): Promise<void> | undefined {
+  const batch = tick.txn.batch();
+  const writes = batch.put.some((row) => isCounted(row.key)) || batch.remove.some(isCounted);
+  const isLarge = state !== live.state &&
+    (state.length > SMALL_STATE || roomOf(live).counted !== undefined);
+  return writes || isLarge ? tickRoom(live, tick, batch, state) : undefined;
+}
+
+async function tickRoom(live: Live, tick: Effects, batch: Batch, state: string): Promise<void> {
+  const room = roomOf(live);
+  const bytes = state.length - (live.state?.length ?? 0);
+  const own: Delta = { size: state.length, bytes, isExact: true };
+  follow(room, tick);
+  // What it becomes smaller by is room for the rest.
+  if (bytes < 0) setDelta(room, key.state, own);
+  await mustHaveRoom(live, batch, tick);
+  if (bytes <= 0) return;
+  await admit(live, room, bytes, () => Promise.resolve(bytes));
+  setDelta(room, key.state, own);
 }
 
 /**

@@ -113,7 +113,11 @@ export const AGENT_MADE = named(
     npub: z.string(),
     status: state,
     urls: z.record(z.string(), z.string()),
-    info: agentInfo.extend({ config: json.optional(), mounts: z.array(mountRow).optional() }),
+    info: agentInfo.extend({
+      config: json.optional(),
+      mounts: z.array(mountRow).optional(),
+      budgets: z.record(z.string(), policy).optional(),
+    }),
   }),
 );
 
