@@ -18,6 +18,8 @@ import { key } from "./keys.ts";
 
 /** Characters of an agent's name. */
 export const MAX_NAME = 200;
+/** What the names of settings begin with that open the host to an agent. */
+export const HOST_SETTING = "host.";
 const SETTING = /^[a-z][a-z0-9._-]{0,63}$/;
 const MAX_SETTING_BYTES = 64 * 1024;
 /** A larger config or setting is told in the trajectory by its digest. */

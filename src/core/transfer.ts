@@ -16,6 +16,7 @@ import type { SigningService } from "./provider.ts";
 import { agentId, isoTime, uuidv4 } from "./id.ts";
 import { checkedLimits } from "./limits.ts";
 import { checkedBudgets, mergedBudgets } from "./budgets.ts";
+import { HOST_SETTING } from "./configure.ts";
 import { checkedMounts, withoutDirectories } from "./mounts.ts";
 import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
@@ -274,12 +275,20 @@ function checkedRecord(
     limits: checkedLimits(record.limits, DEFAULT_LIMITS),
     // A file must not open directories of this host: an operator mounts them again.
     mounts: checkedMounts(services, withoutDirectories(record.mounts)),
+    settings: withoutHost(record.settings),
     // Another life has its own money: an operator gives it.
     budgets: mode === "clone"
       ? {}
       : mergedBudgets({}, checkedBudgets(services, record.budgets ?? {})),
     request: `import ${record.request}`,
   };
+}
+
+/** Settings that open the host, such as its private addresses, are as little carried as its directories. */
+function withoutHost(settings: AgentRecord["settings"]): NonNullable<AgentRecord["settings"]> {
+  return Object.fromEntries(
+    Object.entries(settings ?? {}).filter(([name]) => !name.startsWith(HOST_SETTING)),
+  );
 }
 
 function headOf(value: Record<string, unknown>): ExportHead {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { shortDigest } from "../../core/code.ts";
 import type { Json } from "../../core/envelope.ts";
 import { type Endpoint, hostMatches, hostPattern, MAX_PATTERN } from "../../core/hosts.ts";
+import { HOST_SETTING } from "../../core/configure.ts";
 import { key } from "../../core/keys.ts";
 import type { HttpProvider } from "../../core/net.ts";
 import type { AgentView } from "../../core/view.ts";
@@ -13,6 +14,8 @@ import { fitting, JSON_TYPE, jsonOf } from "../common/json.ts";
 export const MOUNT = "/http";
 /** Under this name the policy is kept with the agent. */
 const SETTING = "http.policy";
+/** And what of it opens the host, which no file from elsewhere brings along. */
+const ADDRESSES = HOST_SETTING + "addresses";
 export const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const;
 export type Method = typeof METHODS[number];
 export const MAX_BYTES = 8 * 1024 * 1024;
@@ -33,11 +36,10 @@ const policySchema = z.strictObject({
 });
 export type HttpPolicy = z.infer<typeof policySchema>;
 
-const NOTHING: HttpPolicy = policySchema.parse({});
-
 export function policyOf(view: Pick<AgentView, "setting">): HttpPolicy {
-  const kept = view.setting(SETTING);
-  return kept === undefined ? NOTHING : fitting(policySchema, kept);
+  const { private_addresses: _, ...kept } = Object(view.setting(SETTING) ?? {});
+  const private_addresses = view.setting(ADDRESSES) ?? [];
+  return fitting(policySchema, { ...kept, private_addresses });
 }
 
 /** A policy as its file tells it. */
@@ -98,7 +100,9 @@ export function policyFile(view: AgentView, provider: HttpProvider): Node {
         private_addresses: [...new Set(policy.private_addresses.map(provider.range))],
       };
       mustNotOpenHost(view, kept);
-      await view.setSetting(SETTING, kept as unknown as Json);
+      const { private_addresses, ...rest } = kept;
+      await view.setSetting(ADDRESSES, private_addresses.length === 0 ? null : private_addresses);
+      await view.setSetting(SETTING, rest as unknown as Json);
     },
     watch: ({ signal }) => changes(view, text, signal),
   });

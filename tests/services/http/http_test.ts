@@ -2,6 +2,7 @@
 import type { Agent } from "../../../src/core/agent.ts";
 import type { JobRun } from "../../../src/core/outside.ts";
 import { memoryFiles } from "../../../src/fs/memory.ts";
+import { agentId } from "../../../src/core/id.ts";
 import { callText, readText, writeText } from "../../../src/fs/use.ts";
 import { httpClient } from "../../../src/providers/http/client.ts";
 import { httpJobs } from "../../../src/services/http/run.ts";
@@ -91,6 +92,22 @@ Deno.test("http: to operate an agent is not to open the host's network to it", a
   await say(files, { private_addresses: ["10.0.0.0/8", "127.0.0.1"] });
   await say(operate, { private_addresses: ["10.0.0.0/8"], per_day: 5 });
   await rejects(say(operate, { private_addresses: ["127.0.0.1"] }), denied);
+  await stop();
+});
+
+Deno.test("http: a file from elsewhere brings its policy along, and opens nothing of the host", async () => {
+  const { runtime, files, policy, stop } = await world();
+  await policy({ allowed_hosts: ["a.test"], private_addresses: ["10.0.0.0/8"], per_day: 7 });
+  const clone = agentId("clone");
+  const file = ReadableStream.from(await runtime.exportAgent(ID));
+  await runtime.importAgent(file, {
+    mode: "clone",
+    id: clone,
+  });
+  const there = await runtime.files(clone, { viewer: "operator", name: "operator" });
+  const now = JSON.parse(await readText(there, "/http/policy"));
+  deepEqual([now.allowed_hosts, now.per_day, now.private_addresses], [["a.test"], 7, []]);
+  deepEqual(JSON.parse(await readText(files, "/http/policy")).private_addresses, ["10.0.0.0/8"]);
   await stop();
 });
 
