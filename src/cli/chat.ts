@@ -87,8 +87,7 @@ function talkOf(call: Call, id: AgentId): Talk {
     const done = terminal.progress(`waiting for ${id}`);
     try {
       const shown = isShown ? screen(call, done) : undefined;
-      const silent = call.json || call.quiet ? undefined : notes(call);
-      current = await exchange(server, id, text, shown ?? silent);
+      current = await exchange(server, id, text, shown ?? notes(call));
       const answered = await current.answered;
       done();
       if (!answered.tick.success) throw tickFailed(call, id, answered.tick, logsHint(call, id));

@@ -138,6 +138,29 @@ onTerminalWithModel(
 );
 
 testWithModel(
+  "chat: an interrupt of one message ends its model call and says so in the exit code",
+  async () => {
+    await using llama = await startLlama();
+    await inPlace(async (place) => {
+      const done = doing(place);
+      await serveWith(place, llama.url);
+      await done("create", "helper", "assistant", "--model", llama.endless);
+      for (const more of [[], ["--json"]]) {
+        const generating = llama.generating();
+        const gone = llama.cancelled();
+        const talk = place.start(["chat", "helper", "go on", ...more]);
+        await generating;
+        talk.kill("SIGINT");
+        const { code, out } = await talk.ended;
+        equal(code, 130);
+        match(out, /Stopped: the model call was cancelled\./);
+        await gone;
+      }
+    });
+  },
+);
+
+testWithModel(
   "chat: kill -9 in the middle of a step, and the answer comes all the same",
   async () => {
     const replies = [

@@ -32,18 +32,18 @@ export interface Exchange {
   cancel(): Promise<void>;
 }
 
-/** @param listener without one, nobody is told before the end */
+/** Sends the message; what comes of it is told until the replies are there. */
 export async function exchange(
   server: Client,
   id: AgentId,
   text: string,
-  listener?: Listener,
+  listener: Listener,
 ): Promise<Exchange> {
   const files = server.files(id);
   const over = new AbortController();
   const jobs = await openJobs(files, listener, over.signal);
   // Before the message goes, so that nothing of what it causes is missed.
-  const events = listener && await traceOf(files, over.signal);
+  const events = await traceOf(files, over.signal);
   const payload = { kind: "text", text } as const;
   const sent = await server.send(id, { payload });
   if (!("envelope_id" in sent) || sent.disposition === "dead_letter") {
@@ -52,7 +52,7 @@ export async function exchange(
   }
   const { envelope_id } = sent;
   jobs.belongs(envelope_id);
-  const told = listener && events ? follow(events, jobs, listener) : undefined;
+  const told = events ? follow(events, jobs, listener) : undefined;
 
   async function answered(): Promise<Answered> {
     try {

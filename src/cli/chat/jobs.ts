@@ -42,7 +42,7 @@ export interface FollowedJobs {
 /** The model calls that an envelope causes, and those that their ends cause in turn. */
 export async function openJobs(
   files: FileService,
-  listener: Hearer | undefined,
+  listener: Hearer,
   signal: AbortSignal,
 ): Promise<FollowedJobs> {
   const envelopes = new Set<string>();
@@ -78,14 +78,14 @@ export async function openJobs(
   }
   /** The first `count` of them, each once; what they say goes on while others are looked for. */
   function tellFirst(count: number): void {
-    for (const name of listener ? found.slice(0, count) : []) {
+    for (const name of found.slice(0, count)) {
       if (told.has(name)) continue;
-      const telling = tell(name, listener!);
+      const telling = tell(name);
       telling.catch(() => {});
       told.set(name, telling);
     }
   }
-  async function tell(id: string, listener: Hearer): Promise<void> {
+  async function tell(id: string): Promise<void> {
     let begun = false;
     const chunks = await watch<Chunk>(files, `${JOBS}/${id}/stream`, { after: 0, signal });
     for await (const { delta } of chunks) {
@@ -134,6 +134,7 @@ export async function openJobs(
     },
     async cancel() {
       isCancelled = true;
+      await lookNext();
       await Promise.all(found.map(end));
     },
   };

@@ -66,12 +66,14 @@ export function screen(call: Pick<Call, "terminal" | "program">, first: () => vo
 }
 
 /** For a pipe, which gets the replies alone: only that a person is waited for is said, on standard error. */
-export function notes({ terminal, program }: Pick<Call, "terminal" | "program">): Listener {
+export function notes(call: Pick<Call, "terminal" | "program" | "quiet" | "json">): Listener {
+  const { terminal, program, quiet, json } = call;
   return {
     speaks() {},
     text() {},
     file() {},
     asks(id, op, path) {
+      if (quiet || json) return;
       for (const line of askWords(program, id, op, path)) terminal.note(line);
     },
   };

@@ -88,7 +88,7 @@ test(
   "what it cost is the sum of its model calls, and what is left is told",
   () => plays([["list", { path: "/" }]], "Done."),
   async (w) => {
-    const { jobs } = await (await exchange(w.client, ID, "go")).answered;
+    const { jobs } = await (await exchange(w.client, ID, "go", hearing().listener)).answered;
     assert.deepEqual(jobs.map(({ cost_micro_usd }) => cost_micro_usd), [2, 2]);
     assert.equal(await leftOf(w.client.files(ID)), 999_996);
   },

@@ -73,7 +73,7 @@ Deno.test("who has to say yes is told how", () => {
 Deno.test("in a pipe, who has to say yes is told beside the replies, and nothing else is", () => {
   const noted: string[] = [];
   const terminal = { note: (line: string) => void noted.push(line) } as unknown as Terminal;
-  const made = notes({ terminal, program: "agentd" });
+  const made = notes({ terminal, program: "agentd", quiet: false, json: false });
   made.file("read", "/files/a");
   made.speaks();
   made.text("x");
