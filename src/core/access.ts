@@ -51,6 +51,12 @@ export function concerns({ grant }: Principal, id: string): boolean {
 
 const SENDS: ReadonlySet<string> = new Set(["call", "write", "append"]);
 
+/** Files by which an agent is asked for something: by a message, or for a model call, which its budget pays or refuses. */
+function asks(mount: string, path: string): boolean {
+  if (mount === "/inbox") return path === "/";
+  return mount === "/compute" && (path === "/new" || /^\/jobs\/[^/]+\/ctl$/.test(path));
+}
+
 /** What a scoped token lets its holder do to `path` within the service mounted on `mount`; undefined is no token's limit. */
 export function grants(can: Can | undefined, mount: string, op: string, path: string): boolean {
   switch (can) {
@@ -58,7 +64,7 @@ export function grants(can: Can | undefined, mount: string, op: string, path: st
     case "operate":
       return true;
     case "send":
-      return READS.has(op) || (mount === "/inbox" && path === "/" && SENDS.has(op));
+      return READS.has(op) || (SENDS.has(op) && asks(mount, path));
     case "read":
       return READS.has(op);
   }

@@ -57,20 +57,19 @@ const resolution = z.strictObject({
 function unknown({ budget }: AgentView): Node {
   return file({
     type: JSON_TYPE,
-    about: "what was begun under a key and cut off, so that nobody knows how it ended; a call " +
+    about: "what was begun under a key and cut off, so that nobody knows how it ended; a write " +
       'says it: {"id":"…","outcome":"not_done"} lets it be asked for again, ' +
       '{"id":"…","outcome":"done","answer":…} is its answer',
-    only: { call: ["operator"] },
+    only: { write: ["operator"] },
     maxBytes: MAX_POLICY_BYTES,
     read: async () => JSON.stringify(await budget.unknown()),
-    async call(data) {
+    async write(data) {
       const said = fitting(resolution, jsonOf(data, "what became of it is a JSON object"));
       const isDone = said.outcome === "done";
       if (!isDone && said.answer !== undefined) {
         throw refusal("invalid_request", "what was not done has no answer");
       }
       await budget.resolve(said.id, isDone ? said.answer ?? null : undefined);
-      return JSON.stringify({ resolved: said.id });
     },
   });
 }

@@ -194,8 +194,8 @@ Deno.test("what nobody knows is shown, and done again only when an operator says
     const said = key === "a"
       ? { id: open!.id, outcome: "not_done" }
       : { id: open!.id, outcome: "done", answer: { got: "it" } };
-    await one.call("/budget/unknown", JSON.stringify(said));
-    await assert.rejects(one.call("/budget/unknown", JSON.stringify(said)), { code: "not_found" });
+    await one.write("/budget/unknown", said);
+    await assert.rejects(one.write("/budget/unknown", said), { code: "not_found" });
     assert.deepEqual(await one.json("/budget/unknown"), []);
     shop.open();
     if (key === "a") await buy("a");

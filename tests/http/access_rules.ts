@@ -106,9 +106,9 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
     also: [409],
     body: json({ model: "agent:bob", prompt: "hello" }),
   },
-  // A model is paid for, by whoever may drive the agent; this one is no model.
+  // A model is paid for, by an agent that its caller may ask; this one is no model.
   "POST /v1/embeddings": {
-    right: "use",
+    right: "talk",
     also: [400],
     body: json({ model: "agent:bob", input: "hello" }),
   },
@@ -207,13 +207,20 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/budget", DIR],
   ["/budget/ledger", WATCHED],
   ["/budget/policy", { ...WATCHED, write: "own", body: json({ "/": { per_day_micro_usd: 1 } }) }],
+  // Nothing of that id waits to be resolved.
+  ["/budget/unknown", {
+    read: "look",
+    write: "own",
+    also: [404],
+    body: json({ id: "none", outcome: "not_done" }),
+  }],
   ["/budget/usage", WATCHED],
   ["/code", { ...WATCHED, write: "own", call: "own", body: "{module}" }],
   ["/compute", DIR],
   ["/compute/jobs", DIR],
   // There is no such model; that it was looked for is what counts.
   ["/compute/new", {
-    call: "use",
+    call: "talk",
     also: [404],
     body: json({
       model: "none",

@@ -91,9 +91,7 @@ async function isThere(runtime: Runtime, principal: Principal, name: string): Pr
 export function demandModels({ grant }: Principal, path: string): void {
   if (mayAskModels(grant?.can)) return;
   throw new FileError("permission_denied", "ask", path, {
-    detail: `a model is paid for, and this token can ${grant?.can}: that takes one that can ` +
-      `operate. ${grant?.can === "send" ? 'An agent ("agent:<id>") can be asked with it' : ""}`
-        .trimEnd(),
+    detail: `a model is paid for, and this token can ${grant?.can}: that takes one that can send`,
   });
 }
 

@@ -221,7 +221,7 @@ Deno.test(
 );
 
 Deno.test(
-  "rights are the token's: to read is not to ask, to send is to ask agents and no model",
+  "rights are the token's: to read is not to ask, to send is to ask agents and models through them",
   inWorld(["echo", "counter"], async (world) => {
     const ask = (key: string, model: string) =>
       openai(world, key).chat.completions.create({ model, messages: [user("hi")] });
@@ -235,8 +235,7 @@ Deno.test(
     assert.equal((await ask(send, "agent:echo")).choices[0]!.message.content, "hi");
     assert.equal((await refusal(ask(send, "agent:counter"))).status, 403);
     const model = await refusal(ask(send, "gpt-5"));
-    assert.equal(model.status, 403);
-    assert.match(model.message, /this token can send: that takes one that can operate/);
+    assert.notEqual(model.status, 403, "it may ask; there is no such model");
     const wrong = await refusal(ask("wrong", "agent:echo"));
     assert.deepEqual([wrong.status, wrong.code, wrong.type], [
       401,
