@@ -1,5 +1,6 @@
 /** The verbs on agents as a whole: list, status, delete, and the words of `/ctl`. */
 import type { Failure, LifecycleState, TickResult } from "../core/agent.ts";
+import type { Json } from "../core/envelope.ts";
 import type { AgentInfo, RuntimeStatus } from "../core/runtime.ts";
 import type { ControlWord } from "../core/view.ts";
 import {
@@ -13,7 +14,7 @@ import {
   withProgress,
 } from "./call.ts";
 import { EXIT, trouble, usage, withFrames } from "./exit.ts";
-import { ago, clip, count, facts, safeLine, size, span, table } from "./print.ts";
+import { ago, clip, count, dollars, facts, safeLine, size, span, table } from "./print.ts";
 import { forgetSource, ownHome } from "./sources.ts";
 import type { Paint, Style } from "./terminal.ts";
 import { idOf } from "./target.ts";
@@ -118,9 +119,20 @@ function agentFacts(call: Call, a: AgentInfo): string[] {
         `   ${ago(a.last_error.at, now)}`,
       ] as const,
     ]),
+    ...(a.rests_until === undefined ? [] : [
+      ["rests", `until ${a.rests_until}: it has used up max_daily_compute_ms`] as const,
+    ]),
+    ...moneyFacts(a.budget),
     ["storage", size(a.storage_bytes)],
     ["key", a.npub],
   ], paint);
+}
+
+/** What it has spent today; nothing of one that may spend nothing. */
+function moneyFacts(budget: Json): (readonly [string, string])[] {
+  const { spent_micro_usd, limit_micro_usd } = budget as Readonly<Record<string, number>>;
+  if (!limit_micro_usd && !spent_micro_usd) return [];
+  return [["spent", `${dollars(spent_micro_usd ?? 0)} of ${dollars(limit_micro_usd ?? 0)} today`]];
 }
 
 /** Ends an agent and removes all that it had. */

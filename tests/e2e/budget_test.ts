@@ -46,6 +46,7 @@ Deno.test("what an agent may spend is read and set in dollars", async () => {
         approval_threshold_micro_usd: 100_000,
       },
     });
+    match(await agentd("status", "bob"), /\nspent +\$0 of \$1 today\n/);
     await agentd("budget", "bob", "--set", "none", "--mount", "/compute");
     const report = JSON.parse(await agentd("budget", "bob", "--set", "none", "--json"));
     equal(report.policy, null);
