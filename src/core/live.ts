@@ -232,6 +232,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
       trace,
       inbox,
       changes,
+      redact: options.redactor.text,
     }),
     jobs: undefined as unknown as JobBook,
     doing: new Map(),

@@ -70,6 +70,7 @@ Deno.test("redaction: what is told and kept of an agent tells no known secret", 
         name: "teller",
         async onTrigger(ctx, trigger) {
           if (trigger.type !== "message" || !trigger.text.startsWith("say")) return;
+          if (trigger.text === "say ask") return void await ctx.env.call("/outside", VALUE);
           ctx.log.info(`I know ${VALUE}`);
           await ctx.broadcast("told", { [VALUE]: VALUE });
           await ctx.reply({ said: VALUE });
@@ -92,6 +93,10 @@ Deno.test("redaction: what is told and kept of an agent tells no known secret", 
     const id = JSON.parse(await callText(files, "/outside", word));
     await runtime.wait(ID, `job:${id}:done` as never, NEVER);
   }
+  await runtime.configure(ID, { mounts: { "/outside": "approve" } }, "keeper");
+  await runtime.wait(ID, JSON.parse(await callText(files, "/inbox", "say ask")).envelope_id, NEVER);
+  said.push(await readText(files, "/approvals/open"));
+  match(said.at(-1)!, /\[secret KEY\]/);
   for (const path of ["trace", "trajectory", "recent", "ticks"]) {
     said.push(await readText(files, `/logs/${path}`));
   }
