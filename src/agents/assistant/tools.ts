@@ -77,7 +77,7 @@ const DECLARED: readonly Declared[] = [
   declared(
     "call",
     "Writes a request to a file that answers, and gives its answer.",
-    z.strictObject({ path, request: z.json().describe("JSON, or a text") }),
+    z.strictObject({ path, request: z.json().describe("a text, or JSON as a text") }),
     async ({ path, request }, { ctx }) => {
       const answer = await ctx.env.call<Json>(path, request);
       return typeof answer === "string" ? answer : JSON.stringify(answer);
@@ -135,15 +135,14 @@ function bounded(text: string, maxBytes: number): string {
 function declared<Args>(
   name: string,
   description: string,
-  schema: z.ZodType<Args>,
+  schema: z.ZodObject & z.ZodType<Args>,
   run: (args: Args, run: Run) => Promise<string>,
 ): Declared {
-  const { $schema: _, ...parameters } = z.toJSONSchema(schema);
   return {
-    tool: { type: "function", function: { name, description, parameters } },
+    tool: { type: "function", function: { name, description, parameters: told(schema) } },
     // deno-lint-ignore require-await -- a wrong argument is an answer, as every refusal
     async run(args, given) {
-      const { data, error } = schema.safeParse(args);
+      const { data, error } = schema.safeParse(withoutNulls(args));
       if (error) {
         const { path: at, message } = error.issues[0]!;
         return `Error: ${at.join(".") || "arguments"}: ${message}`;
@@ -151,6 +150,22 @@ function declared<Args>(
       return run(data, given);
     },
   };
+}
+
+/** Names, types and words alone: many model servers refuse a schema that says more, or stumble over it. */
+function told(schema: z.ZodObject): Record<string, unknown> {
+  const { properties = {}, required } = z.toJSONSchema(schema);
+  const simple = Object.entries(properties).map(([name, property]) => {
+    const { type = "string", description } = property as { type?: string; description?: string };
+    return [name, { type, ...(description === undefined ? {} : { description }) }];
+  });
+  return { type: "object", properties: Object.fromEntries(simple), required };
+}
+
+/** Some models say of each field that they leave out that it is null. */
+function withoutNulls(args: unknown): unknown {
+  if (typeof args !== "object" || args === null || Array.isArray(args)) return args;
+  return Object.fromEntries(Object.entries(args).filter(([, value]) => value !== null));
 }
 
 interface ReadArgs {

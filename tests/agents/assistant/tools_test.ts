@@ -36,7 +36,11 @@ Deno.test("the tools are five, each told as chat completions want it", () => {
     assert.equal(type, "function");
     assert.equal(parameters!.type, "object");
     assert.ok((parameters!.required as string[]).includes("path"));
-    assert.equal("$schema" in parameters!, false);
+    for (const property of Object.values(parameters!.properties as object)) {
+      const { type, description: _, ...more } = property;
+      assert.ok(["string", "integer", "number", "boolean"].includes(type), type);
+      assert.deepEqual(more, {}, "no more than every server understands");
+    }
   }
 });
 
@@ -56,6 +60,13 @@ Deno.test("a call takes JSON or text and gives its answer", async () => {
   const { use } = table();
   assert.equal(await use("call", { path: "/upper", request: "hi" }), "HI");
   assert.equal(await use("call", { path: "/plain", request: { a: 1 } }), 'you said {"a":1}');
+});
+
+Deno.test("what a model leaves out by a null is left out", async () => {
+  const { use } = table();
+  assert.equal(await use("write", { path: "/files/a", content: "x", append: null }), "written");
+  assert.equal(await use("read", { path: "/files/a", offset: null, after: null }), "x");
+  assert.match(await use("read", { path: null }), /^Error: path: /);
 });
 
 Deno.test("a long file is read in parts, which together are the file", async () => {
