@@ -71,6 +71,27 @@ test("what it does is done on its files, and the model sees what came of it", ()
   }
 });
 
+test("JSON that it writes as text is taken as JSON by the services", () => {
+  const goal = JSON.stringify({ description: "learn to count" });
+  const asked = JSON.stringify({ model: "m", kind: "chat", input: { messages: [] } });
+  return plays(
+    [
+      ["write", { path: "/goals/g1.json", content: goal }],
+      ["call", { path: "/identity/sign", request: "hello" }],
+      ["call", { path: "/compute/new", request: asked }],
+    ],
+    "Done.",
+  );
+}, async (w) => {
+  assert.equal(await w.ask("go"), "Done.");
+  const [written, signed, refused] = messagesOf(w.model.calls[1]).slice(-3);
+  assert.equal(written!.content, "written");
+  const goal = await readJson<{ status: string }>(w.files, "/goals/g1.json");
+  assert.equal(goal.status, "active");
+  assert.match(signed!.content as string, /[0-9a-f]{128}/);
+  assert.match(refused!.content as string, /^Error: .*invalid_request.*messages/);
+});
+
 test(
   "what is not mounted for it, it cannot reach",
   () => plays([["write", { path: "/files/a", content: "x" }], ["list", { path: "/kv" }]], "No."),
