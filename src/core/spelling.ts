@@ -48,23 +48,25 @@ export function* levels(text: string): Generator<Level> {
 
 function unescaped({ text, from }: Level): Level {
   const out: string[] = [];
-  const starts: number[] = [];
+  // What is meant is never longer than what is written.
+  const starts = new Int32Array(text.length + 1);
+  let length = 0;
   const at = (i: number) => from ? from[i]! : i;
   const plain = (begin: number, end: number) => {
     out.push(text.slice(begin, end));
-    for (let i = begin; i < end; i++) starts.push(at(i));
+    for (let i = begin; i < end; i++) starts[length++] = at(i);
   };
   let last = 0;
   for (const { 0: escape, index } of text.matchAll(ESCAPE)) {
     plain(last, index);
     const meant = meaning(escape);
     out.push(meant);
-    for (let i = 0; i < meant.length; i++) starts.push(at(index));
+    for (let i = 0; i < meant.length; i++) starts[length++] = at(index);
     last = index + escape.length;
   }
   plain(last, text.length);
-  starts.push(at(text.length));
-  return { text: out.join(""), from: Int32Array.from(starts) };
+  starts[length++] = at(text.length);
+  return { text: out.join(""), from: starts.subarray(0, length) };
 }
 
 function meaning(escape: string): string {

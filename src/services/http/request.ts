@@ -100,8 +100,8 @@ export function requestOf(data: Uint8Array): Written {
 }
 
 /** As `outside` compares requests. */
-export function orderOf({ request, timeoutMs }: Written): Json {
-  return { ...request, timeout_ms: timeoutMs } as unknown as Json;
+export function orderOf({ request, timeoutMs, wait }: Written): Json {
+  return { ...request, timeout_ms: timeoutMs, wait } as unknown as Json;
 }
 
 /** Asked twice, it does no more than asked once. */
@@ -109,7 +109,11 @@ export function isRepeatable(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** An address that may be asked. @throws FileError `invalid_request` */
+/**
+ * An address that may be asked.
+ * @param base where a server sent it on from: what servers say is not told in part, since half a secret is not known again
+ * @throws FileError `invalid_request`
+ */
 export function urlOf(text: string, base?: string): URL {
   const refuse = (why: string) => refusal("invalid_request", `url: ${why}`);
   if (/\{\{secret:|%7b%7bsecret:/i.test(text)) {
@@ -119,10 +123,12 @@ export function urlOf(text: string, base?: string): URL {
   try {
     url = new URL(text, base);
   } catch {
-    throw refuse(`${JSON.stringify(text.slice(0, 80))} is no address`);
+    throw refuse(
+      `${base ? "what it redirects to" : JSON.stringify(text.slice(0, 80))} is no address`,
+    );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw refuse(`only http and https are spoken, not ${url.protocol.slice(0, 20)}`);
+    throw refuse("only http and https are spoken");
   }
   // Told apart by the text too: an empty user name leaves no other trace.
   if (url.username !== "" || url.password !== "" || hasUserInfo(text)) {

@@ -445,6 +445,9 @@ Deno.test("http: who was not reached did nothing, so that it may be asked again"
     const first = await ask({ ...key, url: `http://127.0.0.1:${port}/` });
     deepEqual(await ask({ ...key, url: `http://127.0.0.1:${port}/` }), first);
     equal(seen.length, 1);
+    await rejects(ask({ ...key, wait: false, url: `http://127.0.0.1:${port}/` }), {
+      code: "conflict",
+    }, "a job is another answer");
     await rejects(ask({ ...key, body: "more", url: `http://127.0.0.1:${port}/` }), {
       code: "conflict",
     });

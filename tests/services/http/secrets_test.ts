@@ -196,3 +196,29 @@ Deno.test("an answer that is cut shows no beginning of a secret, wherever it is 
       }
     },
   ));
+
+Deno.test("a server that sends on to a secret, cut at any place, is told of without any of it", () => {
+  const value = "abcdef0123456789abcdef";
+  const said: string[] = [];
+  return inWorld((request) => {
+    const to = /^x-to: (.*)\r$/m.exec(request)![1]!;
+    return `HTTP/1.1 302 Go\r\nlocation: ${to}\r\ncontent-length: 0\r\n\r\n`;
+  }, async ({ secrets, ask }, { url, port }) => {
+    await secrets.set("KEY", { value, hosts: [`127.0.0.1:${port}`] });
+    const places = [
+      "{{secret:KEY}}:x",
+      "http://{{secret:KEY}}.test/",
+      "http://{{secret:KEY}}@x.test/",
+      ...Array.from({ length: 24 }, (_, i) => `http://[${"x".repeat(i + 55)}{{secret:KEY}}`),
+    ];
+    for (const to of places) {
+      for (const method of ["GET", "POST"]) {
+        const told = await ask({ url, method, headers: { "x-to": to } })
+          .then(JSON.stringify, (error) => JSON.stringify([error.message, error.detail]));
+        said.push(told);
+      }
+    }
+    for (const text of said) ok(!text.toLowerCase().includes("abcd"), text);
+    equal(said.length, 2 * places.length);
+  });
+});
