@@ -40,6 +40,8 @@ export interface Stat {
   readonly type?: string;
   /** A word for people on what the file takes or gives. */
   readonly about?: string;
+  /** A stream that is watched from its first event on where nothing else is asked for: it has an end. */
+  readonly whole?: boolean;
 }
 
 /** A row of a listing, in byte order of `name`. */

@@ -84,6 +84,8 @@ export interface FileRow {
   readonly only?: Readonly<Partial<Record<Right, readonly Viewer[]>>>;
   /** Most bytes that `write`, `append` and `call` take; `MAX_WRITE_BYTES` if absent. A `writer` counts for itself. */
   readonly maxBytes?: number;
+  /** A stream that is watched from its first event on where nothing else is asked for: it has an end. */
+  readonly whole?: boolean;
   /** `read` handles `offset` and `length` itself. */
   readonly ranges?: boolean;
   /** `write` handles `offset`; without this, a write with an offset is `not_supported`. */

@@ -210,6 +210,7 @@ async function stat(root: Node, viewer: Viewer | undefined, path: string): Promi
     ...(info.version === undefined ? {} : { version: info.version }),
     ...(type === undefined ? {} : { type }),
     ...(row.about === undefined ? {} : { about: row.about }),
+    ...(row.whole ? { whole: true } : {}),
   };
 }
 

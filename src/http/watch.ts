@@ -35,7 +35,8 @@ export async function watch(
   const given = lastEventId(request.headers) ?? paramIn(query, AFTER_SEQ);
   const tail = paramIn(query, TAIL) ?? (path === TRACE ? TRACE_TAIL : 0);
   const stat = await files.stat(path);
-  const begin = given ?? (tail === 0 ? await endOf(files, path, stat) : undefined);
+  const now = () => stat.whole ? 0 : endOf(files, path, stat);
+  const begin = given ?? (tail === 0 ? await now() : undefined);
   const from: OpenOptions = begin !== undefined ? { after: begin } : tail ? { tail } : {};
   return await watchers.serve((signal) => files.open(path, "watch", { ...from, signal }), {
     kind: stat.kind,

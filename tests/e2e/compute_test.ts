@@ -101,6 +101,8 @@ Deno.test("the echo needs nothing: asked over HTTP, watched, resumed, and the sa
     equal(chunks.map(({ delta }) => delta.content ?? "").join(""), "one two three");
     equal(chunks.at(-1)!.finish_reason, "stop");
     deepEqual(await Array.fromAsync(events(first, job, 2)), chunks.slice(2));
+    // Who comes late and asks for nothing else gets all of it.
+    deepEqual(await Array.fromAsync(events(first, job)), chunks);
     const result = await read<{ cost_micro_usd: number; provider_id: string }>(
       first,
       job.result_path,

@@ -63,11 +63,14 @@ function job(view: AgentView, id: string): Node {
         return JSON.stringify(result);
       },
     }),
-    stream: file(streamFile(
-      jobs.stream(id),
-      "the answer as it comes: { job_id, seq, delta, finish_reason?, usage? }, the last one with " +
-        "its finish_reason",
-    )),
+    stream: file({
+      ...streamFile(
+        jobs.stream(id),
+        "the answer as it comes: { job_id, seq, delta, finish_reason?, usage? }, the last one " +
+          "with its finish_reason",
+      ),
+      whole: true,
+    }),
     ctl: ctl(view, id),
   });
 }
