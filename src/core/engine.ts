@@ -53,6 +53,7 @@ import { type Live, openLive } from "./live.ts";
 import { makeDue } from "./due.ts";
 import type { Failure, LifecycleState } from "./agent.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
+import { restsUntil } from "./daily.ts";
 import { fireAlarms, releaseRetries } from "./alarm.ts";
 import { sweepDrafts } from "./blob.ts";
 import { waitFor } from "./wait.ts";
@@ -94,6 +95,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const making = new Map<AgentId, Promise<unknown>>();
   const tickers = new WeakMap<Live, Ticker>();
   const idling = new Map<Live, () => void>();
+  /** Those that wait for the next day. */
+  const usedUp = new Map<Live, () => void>();
   /** By what a caller may do: the grant of its token, or the name of one without. */
   const namespaces = new WeakMap<Live, Map<string | object, FileService>>();
   const tokens = await openTokens(backend);
@@ -258,14 +261,28 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     let ticker = tickers.get(live);
     if (!ticker) tickers.set(live, ticker = tickerOf(live));
     if (ticker.due) supervisor.ready(ticker);
+    else restIfUsedUp(live);
     watchIdle(live);
+  }
+  /** Who has used up its day is looked at again when the next one begins. */
+  function restIfUsedUp(live: Live): void {
+    const until = restsUntil(live);
+    if (until === undefined || live.closed || usedUp.has(live)) return;
+    const again = () => {
+      usedUp.delete(live);
+      ready(live);
+    };
+    usedUp.set(live, backend.timer(until - backend.now(), again));
+  }
+  function rests(live: Live): boolean {
+    return restsUntil(live) !== undefined;
   }
   function tickerOf(live: Live): Ticker {
     return {
       get due() {
         return !live.closed && !live.ending && !making.has(live.id) &&
           live.phase.phase === "active" && live.inbox.queue.ready && !sleeping.has(live) &&
-          !live.held;
+          !live.held && !rests(live);
       },
       async tick() {
         live.running = runTick(live, tickDeps);
@@ -277,6 +294,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           throw error;
         } finally {
           live.running = undefined;
+          restIfUsedUp(live);
           watchIdle(live);
         }
       },
@@ -297,12 +315,13 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   /** There is something that its code is needed for. What waits for its next try is found again by its time. */
   function working(live: Live): boolean {
-    return live.phase.phase === "active" && live.inbox.queue.ready || making.has(live.id) ||
-      live.held !== undefined;
+    return live.phase.phase === "active" && live.inbox.queue.ready && !rests(live) ||
+      making.has(live.id) || live.held !== undefined;
   }
   /** There is something that nobody would find again. */
   function busy(live: Live): boolean {
-    return working(live) || live.sends.pending > 0 || live.jobs.running > 0;
+    return working(live) || rests(live) && live.inbox.queue.ready || live.sends.pending > 0 ||
+      live.jobs.running > 0;
   }
   function inUse(live: Live): boolean {
     return live.uses + live.changes.listeners + live.trace.listeners + live.outbox.listeners +
@@ -337,8 +356,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   function leaveMemory(live: Live): void {
     live.closed = true;
     live.sends.stop();
-    idling.get(live)?.();
-    idling.delete(live);
+    for (const waits of [idling, usedUp]) {
+      waits.get(live)?.();
+      waits.delete(live);
+    }
     if (lives.get(live.id) === live) lives.delete(live.id);
     const { changes, trace, outbox, trajectory, finished, replied } = live;
     for (const told of [changes, trace, outbox, trajectory, finished, replied]) told.end();
@@ -382,7 +403,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   async function detailsOf(live: Live): Promise<AgentDetails> {
     const info = await infoOf(live);
-    return { ...info, config: live.record.config, mounts: mountRows(services, live.record) };
+    const { config, budgets = {} } = live.record;
+    return { ...info, config, mounts: mountRows(services, live.record), budgets };
   }
   async function listAmong(
     among: readonly AgentId[],
@@ -569,7 +591,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         // A shorter time to sleep counts from now on.
         idling.get(live)?.();
         idling.delete(live);
-        watchIdle(live);
+        // What it had used up may be less than what it has now.
+        ready(live);
         return await detailsOf(live);
       }),
     async delete(id) {

@@ -84,6 +84,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
   }
   function send(to: AgentId, data: Json, parent?: EnvelopeId): EnvelopeId {
     if (effects.sends.length >= MAX_SENDS) throw tooMany("messages", MAX_SENDS);
+    if (to !== live.id) live.sends.mustMaySend(effects.sends.length);
     const n = live.turn.send + effects.sends.length;
     const id = `msg:${live.record.birth}:${n}` as EnvelopeId;
     const row: SendRow = {

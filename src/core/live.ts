@@ -21,6 +21,7 @@ import { directoriesOf } from "./mounts.ts";
 import { type DeadLetters, makeDeadLetters } from "./dead.ts";
 import { type Inbox, openInbox } from "./inbox.ts";
 import { key } from "./keys.ts";
+import { limitsOf, WARN_PERCENT } from "./limits.ts";
 import type { Meter } from "./meter.ts";
 import { readLarge } from "./blob.ts";
 import { type Numbered, numbered } from "./numbered.ts";
@@ -273,6 +274,11 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     deliver: options.deliver,
     onSettled: () => options.onSettled(live),
     onError: options.onError,
+    rate: {
+      limit: () => limitsOf(live.record.limits).max_sends_per_minute,
+      onNear: (of) =>
+        trace.add({ type: "budget", warning: `${WARN_PERCENT}% of max_sends_per_minute`, ...of }),
+    },
   });
   const jobs = openJobs(live, options.jobs, {
     held: () => exportOf(live),

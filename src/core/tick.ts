@@ -12,6 +12,7 @@ import { commitTry } from "./commit.ts";
 import { dropDrafts } from "./blob.ts";
 import { encodeJson } from "./code.ts";
 import { expire, failTry, giveUp, maxTries } from "./failure.ts";
+import { mustHaveTickRoom } from "./quota.ts";
 import { newTickId } from "./frame.ts";
 import { failureOf, idsOf, outcomeOf } from "./result.ts";
 import { key } from "./keys.ts";
@@ -124,7 +125,10 @@ async function oneRun(
   let result: HookResult | undefined;
   let failure: Failure | undefined;
   try {
-    result = await runTrigger(live, effects, trigger, deps.host);
+    const done = await runTrigger(live, effects, trigger, deps.host);
+    const asked = mustHaveTickRoom(live, effects, done.state);
+    if (asked) await asked;
+    result = done;
   } catch (error) {
     failure = live.redactor.json(failureOf(error));
   }

@@ -70,9 +70,16 @@ export function agentFiles(live: Live, deps: ViewDeps): FileService {
       ...directoryMounts(live, record, "agent"),
     ];
   }
+  /** Made once: it counts what passes in a try, whatever becomes of the table meanwhile. */
+  const asking = new Map<string, FileService>();
   function asked(mount: string, service: FileService): FileService {
-    const { approvals: book } = live;
-    return approving(service, { mount, book, access: () => "approve", tick: () => live.effects });
+    let made = asking.get(mount);
+    if (!made) {
+      const { approvals: book } = live;
+      const tick = () => live.effects;
+      asking.set(mount, made = approving(service, { mount, book, access: () => "approve", tick }));
+    }
+    return made;
   }
   const files = namespace(mounts, (listener) => {
     live.tableListeners.add(listener);

@@ -1,9 +1,9 @@
 /** How long an agent may run in a day: what its ticks take is counted across restarts, warned of, told, and free again the next day. */
 import type { MemoryBackend } from "../../src/backends/memory.ts";
-import type { AgentStatus } from "../../src/core/view.ts";
-import { readJson, readText, writeText } from "../../src/fs/use.ts";
+import type { AgentStatus, Receipt } from "../../src/core/view.ts";
+import { callJson, readJson, readText, writeText } from "../../src/fs/use.ts";
 import { deepEqual, equal, match, rejects } from "../assert.ts";
-import { type World, world } from "../services/world.ts";
+import { ID, type World, world } from "../services/world.ts";
 
 const DAY_MS = 86_400_000;
 const LIMIT = { max_daily_compute_ms: 10_000 };
@@ -96,5 +96,35 @@ Deno.test("a limit of a whole day is none", async () => {
   await made.tick("500000");
   equal(await rest(made), undefined);
   deepEqual(await warnings(made), []);
+  await made.stop();
+});
+
+Deno.test("what comes while an agent rests waits for the next day, also over a restart", async () => {
+  const first = await working();
+  await first.tick("10000");
+  const send = (made: World) => callJson<Receipt>(made.files, "/inbox", "1");
+  const { envelope_id } = await send(first);
+  await first.backend.clock.advance(60_000);
+  const until = Date.parse(tomorrow(first));
+  const before = await readJson<AgentStatus>(first.files, "/status");
+  deepEqual([before.queue_depth, before.tick_count], [1, 1]);
+  await first.stop();
+
+  const again = await working(first.backend.reopen());
+  await again.backend.clock.advance(until - again.backend.now() - 1);
+  const status = await readJson<AgentStatus>(again.files, "/status");
+  deepEqual([status.queue_depth, status.tick_count], [1, 1]);
+  await again.backend.clock.advance(1);
+  equal((await again.waited(envelope_id)).tick.success, true);
+  equal((await readJson<AgentStatus>(again.files, "/status")).queue_depth, 0);
+  await again.stop();
+});
+
+Deno.test("a higher limit ends the rest at once", async () => {
+  const made = await working();
+  await made.tick("10000");
+  const { envelope_id } = await callJson<Receipt>(made.files, "/inbox", "1");
+  await made.runtime.configure(ID, { limits: { max_daily_compute_ms: 20_000 } }, "ann");
+  equal((await made.waited(envelope_id)).tick.success, true);
   await made.stop();
 });

@@ -149,3 +149,23 @@ Deno.test("the limit holds after a restart, and a limit that is raised at once",
   await writeText(again.files, "/files/b", "x".repeat(60_000));
   await again.stop();
 });
+
+const FULL = { limits: { max_storage_bytes: LIMIT, retry_ms: [] } };
+
+inWorld("a tick whose state or KV does not fit is undone, and says why", async (made) => {
+  const { files, tick } = made;
+  await tick("60000 0");
+  equal((await tick("0 60000")).tick.error?.code, "quota_exceeded");
+  equal(await readText(files, "/kv/k").catch(codeOf), "not_found");
+  equal((await tick("60000 30000")).tick.success, true);
+  equal((await tick("80000 30000")).tick.error?.code, "quota_exceeded");
+  equal(JSON.parse(await readText(files, "/state")).text.length, 60_000);
+  equal((await tick("50000 40000")).tick.success, true);
+  await files.remove("/kv/k");
+  equal((await tick("90000 0")).tick.success, true);
+}, async (ctx, trigger) => {
+  if (trigger.type !== "message") return;
+  const [state, kv] = trigger.text.split(" ").map(Number) as [number, number];
+  if (kv > 0) await ctx.kv.set("k", "x".repeat(kv));
+  if (state > 0) (ctx.state as { text?: string }).text = "x".repeat(state);
+}, FULL);

@@ -92,3 +92,43 @@ Deno.test("a tick that fails behind a yes has it in its next try, and no other e
   );
   await runtime.stop(1_000);
 });
+
+Deno.test("a change of the agent in the middle of a tick gives nothing a second time", async () => {
+  const id = agentId("b");
+  const codes: string[] = [];
+  let change = () => Promise.resolve<unknown>(undefined);
+  const runtime = await createAgentd({
+    backend: memoryBackend(),
+    signer: memorySigner(),
+    agents: {
+      signer: {
+        name: "signer",
+        async onTrigger(ctx, trigger) {
+          if (trigger.type !== "message") return;
+          for (let n = 0; n < 2; n++) {
+            await ctx.env.call("/identity/sign", "x").then(
+              () => codes.push("signed"),
+              (error: FileError) => codes.push(error.code),
+            );
+            await change();
+          }
+        },
+      },
+    },
+  });
+  await runtime.create({ id, agent: "signer", mounts: { "/identity": "approve" } });
+  const files = await runtime.files(id, { viewer: "operator", name: "ann" });
+  const tick = async () => {
+    const { envelope_id } = await callJson<Receipt>(files, "/inbox", "go");
+    await runtime.wait(id, envelope_id, NEVER);
+  };
+  await tick();
+  const [asked] = await readJson<Approval[]>(files, "/approvals/open");
+  await writeText(files, `/approvals/${asked!.id}`, "approve");
+  let names = 0;
+  change = () => runtime.configure(id, { name: `name ${++names}` }, "ann");
+  codes.length = 0;
+  await tick();
+  deepEqual(codes, ["signed", "approval_required"]);
+  await runtime.stop(1_000);
+});
