@@ -197,6 +197,22 @@ Deno.test("an answer that is cut shows no beginning of a secret, wherever it is 
     },
   ));
 
+Deno.test("an answer of which not all is read shows no beginning of a secret, however short the marks make it", () => {
+  const value = "0123456789-value-".repeat(4);
+  return inWorld((request) => fine(/^x-key: (.*)\r$/m.exec(request)![1]!.repeat(500)), async (
+    { secrets, ask },
+    { url, port },
+  ) => {
+    await secrets.set("KEY", { value, hosts: [`127.0.0.1:${port}`] });
+    for (let max = 400; max < 450; max++) {
+      const headers = { "x-key": "{{secret:KEY}}" };
+      const { body, truncated } = await ask({ url, headers, max_bytes: max });
+      ok(truncated);
+      equal(body!.replaceAll("[secret KEY]", "").replace(/^\[[a-zA-Z ]*$/, ""), "");
+    }
+  });
+});
+
 Deno.test("a server that sends on to a secret, cut at any place, is told of without any of it", () => {
   const value = "abcdef0123456789abcdef";
   const said: string[] = [];
