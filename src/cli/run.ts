@@ -7,6 +7,7 @@ import { agentId } from "../core/id.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Receipt } from "../core/view.ts";
 import { callJson, callText } from "../fs/use.ts";
+import { computeProviders } from "../providers/compute/mod.ts";
 import { processHost } from "../hosts/process.ts";
 import { memorySigner } from "../providers/signer/memory.ts";
 import { tickFailed } from "./agent.ts";
@@ -21,19 +22,32 @@ const ID = agentId("run");
 const ONE_TRY = { retry_ms: [] };
 const OPERATOR = { viewer: "operator", name: "operator" } as const;
 
+/** How long model servers on this machine may take to be found. */
+const LOOK_MS = 1_000;
+
 export const run: Action = async (call) => {
   const named = arg(call, "agent");
   const words = restArg(call, "message");
   const code = await codeOf(call, named);
   // One process, and none beside it for a second one.
   const host = processHost({ maxProcesses: 1, spares: 0 });
+  const compute = computeProviders({
+    world: { fetch, now: localWorld.now, timer: localWorld.timer },
+    secret: () => undefined,
+  });
   const runtime = await createAgentd({
     backend: memoryBackend(localWorld),
     signer: memorySigner(),
     moduleHost: host,
+    compute,
     onError: (error) => call.terminal.note(String(error)),
   });
   try {
+    // An assistant asks the first model that is known; elsewhere there would be time to find it.
+    await Promise.race([
+      compute.refresh(),
+      new Promise<void>((resolve) => localWorld.timer(LOOK_MS, resolve)),
+    ]);
     const creating = runtime.create({ id: ID, agent: codeBody(code), limits: ONE_TRY });
     await withProgress(call, `waiting for ${named}`, creating);
     const done = words.length === 0 ? tickOnce(call, runtime) : ask(call, runtime, words.join(" "));
@@ -43,6 +57,7 @@ export const run: Action = async (call) => {
     else printReplies(call, replies, `tick 1 · ${span(tick.duration_ms)}`);
   } finally {
     await runtime.stop(0);
+    await compute.close();
     await host.stop();
   }
 };

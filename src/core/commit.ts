@@ -128,6 +128,7 @@ function recordOf(
 ): StreamEvent {
   return live.trajectory.add(trajectoryRecord({
     effects,
+    bought: live.ledger.of(effects.frame.envelopeId),
     tick,
     outcome: "committed",
     codeDigest: live.record.code_digest,

@@ -33,6 +33,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
   const tick = resultOf(effects, now - t.startedMs, { success: false, error: failure, bytes: 0 });
   const record = live.trajectory.add(trajectoryRecord({
     effects,
+    bought: live.ledger.of(effects.frame.envelopeId),
     tick,
     outcome: outcomeOf(failure),
     codeDigest: live.record.code_digest,

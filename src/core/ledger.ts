@@ -67,6 +67,8 @@ export interface Ledger {
   readonly open: ReadonlyMap<string, Held>;
   /** @param tick the envelope of the running tick; the last one's if absent */
   usage(mount: string, tick?: string): UsageReport;
+  /** What a tick has bought so far, over all its tries; the reserved part is still open. */
+  of(tick: string): { readonly reserved: number; readonly spent: number };
   /** What of the whole agent's limits, or of the widest mount's, is left to a tick. */
   remaining(tick: string | undefined): number;
   list(page: { readonly after?: string; readonly limit: number }): Promise<Reservation[]>;
@@ -312,6 +314,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         day_start: isoTime(day),
       };
     },
+    of: (tick) => ({ ...used(ticks.get(tick), WHOLE_AGENT) }),
     remaining(tick) {
       const day = dayOf(now());
       const all = budgets();

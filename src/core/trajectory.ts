@@ -24,6 +24,8 @@ export interface RecordInput {
   /** The new state; undefined where nothing was kept. */
   readonly after: string | undefined;
   readonly redactor: Redactor;
+  /** What the tick has bought, over all its tries. */
+  readonly bought: { readonly reserved: number; readonly spent: number };
 }
 
 export function trajectoryRecord(input: RecordInput): { type: string; [field: string]: unknown } {
@@ -44,7 +46,9 @@ export function trajectoryRecord(input: RecordInput): { type: string; [field: st
     logs: effects.logs,
     usage: tick.usage,
     duration_ms: tick.duration_ms,
-    cost_micro_usd: 0,
+    cost_micro_usd: input.bought.spent,
+    // Of jobs that go on: what they come to is told by their own ends.
+    reserved_micro_usd: input.bought.reserved,
     ...(tick.error ? { error: tick.error } : {}),
   };
   // Before parts of it are cut: half a secret would not be known again.

@@ -205,3 +205,29 @@ Deno.test("what nobody knows is shown, and done again only when an operator says
   assert.deepEqual(shop.asked, ["a", "a", "b"]);
   await opened.close();
 });
+
+Deno.test("the record of a tick says what it has bought, over all its tries", async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const s = await scene(subject, {
+    one: agent(async (ctx) => {
+      await ctx.env.call(`${SHOP}/buy`, { item: "a", price: 9, cost: 4 });
+      await ctx.env.call(`${SHOP}/new`, { item: "b", price: 7, waits: true });
+      if (ctx.tick.attempt === 1) throw new Error("after all");
+    }),
+  }, {
+    limits: { retry_ms: [1_000] },
+    budgets: { [SHOP]: { per_day_micro_usd: 50, approvers: [] } },
+  });
+  const { envelope_id } = await s.at("one").send("go");
+  await s.advance(1_000);
+  const records = (await s.at("one").events("/logs/trajectory"))
+    .filter((record) => record.envelope_id === envelope_id);
+  const told = records.map(({ outcome, cost_micro_usd, reserved_micro_usd }) => [
+    outcome,
+    cost_micro_usd,
+    reserved_micro_usd,
+  ]);
+  assert.deepEqual(told, [["rolled_back", 4, 7], ["committed", 4, 7]]);
+  await opened.close();
+});

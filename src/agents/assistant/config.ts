@@ -17,6 +17,8 @@ const MAX_CONVERSATION_BYTES = 2 * 1024 * 1024;
 const MIN_CONVERSATION_BYTES = 2 * 1024;
 const MIN_RESULT_BYTES = 256;
 
+const DEFAULT_MAX_TOKENS = 4_096;
+
 const configSchema = z.strictObject({
   /** What it is and what it is there for. */
   prompt: z.string().max(MAX_PROMPT_BYTES).default("You are a helpful assistant."),
@@ -24,8 +26,8 @@ const configSchema = z.strictObject({
   model: z.string().min(1).max(256).optional(),
   /** Model calls for one answer. */
   max_steps: z.int().min(1).max(1_000).default(DEFAULT_MAX_STEPS),
-  /** Of one model call's answer. */
-  max_tokens: z.int().positive().optional(),
+  /** Of one model call's answer. What it may cost at the most, and so what is reserved, follows from it. */
+  max_tokens: z.int().positive().default(DEFAULT_MAX_TOKENS),
   temperature: z.number().min(0).max(2).optional(),
   /** What one model call may cost at the most. */
   max_step_cost_micro_usd: z.int().nonnegative().optional(),

@@ -141,7 +141,7 @@ function requestOf({ ctx, config }: Work, question: Question): Json {
     input: {
       messages: messagesFor(state, question.system, isPlain),
       ...(isPlain ? {} : { tools: TOOLS }),
-      ...(max_tokens === undefined ? {} : { max_tokens }),
+      max_tokens,
       ...(temperature === undefined ? {} : { temperature }),
     },
     stream: true,
