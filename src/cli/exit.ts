@@ -132,5 +132,8 @@ function messageOf(error: unknown): string {
 }
 
 function hintOf(error: unknown): string | undefined {
-  return isTrouble(error) ? error.hint : HINTS[codeOf(error)];
+  if (isTrouble(error)) return error.hint;
+  // What a policy forbids is forbidden to whoever asks.
+  const byPolicy = isFileError(error) && /\/policy\b/.test(error.detail ?? "");
+  return byPolicy ? undefined : HINTS[codeOf(error)];
 }

@@ -28,6 +28,11 @@ Deno.test("an error is one line, with what to try at its end", () => {
     detail: "it is paused",
   });
   equal(lineOf(refused), "Cannot tick bob: it is paused (not_ready)");
+  // An operator's token would not help.
+  const forbidden = new FileError("permission_denied", "read", "bob/http/new", {
+    detail: "x.com is not among the allowed_hosts of /http/policy",
+  });
+  match(lineOf(forbidden), /\/http\/policy \(permission_denied\)$/);
   equal(lineOf(new FileError("not_found", "open", "bob/x")), "Cannot open bob/x: not_found");
   match(
     lineOf(new FileError("auth_required", "list", "/agents")),
