@@ -69,16 +69,18 @@ function line(
   const said = `${call.terminal.paint("bold", info.id)} ${
     created ? "created" : "is there already"
   }`;
-  const what = info.agent === "module" ? reachOf(details) : `${info.agent} · ${info.npub}`;
+  const what = info.agent === "module" ? reachOf(details, created) : `${info.agent} · ${info.npub}`;
   return `${said}   ${what}`;
 }
 
 /** How far an agent of one's own code goes: `own process · no network · may spend $0`. */
-function reachOf({ mounts, budget }: AgentDetails): string {
-  const open = mounts.some(({ path, access }) => path === "/http" && access !== "disabled");
+function reachOf({ mounts, budget }: AgentDetails, created: boolean): string {
+  // A new one's policy allows no host.
+  const open = !created &&
+    mounts.some(({ path, access }) => path === "/http" && access !== "disabled");
   return [
     "own process",
-    open ? "network by /http" : "no network",
+    open ? "network as /http/policy says" : "no network",
     `may spend ${dollars(limitOf(budget))}`,
   ].join(" · ");
 }

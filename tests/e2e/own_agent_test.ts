@@ -262,7 +262,7 @@ test("mounts are looked at and changed", async () => {
   await inPlace(async (place) => {
     await place.serve();
     const agentd = doing(place);
-    match(await agentd("mounts", "abc"), /^MOUNT +ACCESS\n\/code +read_only\n/);
+    match(await agentd("mounts", "abc"), /^MOUNT +ACCESS\n\/approvals +read_only\n/);
     equal(await agentd("mounts", "abc", "set", "files", "read_only"), "abc /files read_only\n");
     equal(await agentd("mounts", "abc", "remove", "/kv"), "abc has no /kv any more\n");
     const rows = JSON.parse(await agentd("mounts", "abc", "--json"));
