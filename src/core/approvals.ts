@@ -13,6 +13,7 @@ import type { Trace } from "./trace.ts";
 import { type EnvelopeId, isoTime, type Timestamp } from "./id.ts";
 import { joinBatches } from "./txn.ts";
 import { decodeJson, digest, encodeJson } from "./code.ts";
+import { key } from "./keys.ts";
 
 /** Characters of a request that a question shows; its digest is of all of it. */
 const MAX_REQUEST_CHARS = 4_096;
@@ -77,8 +78,8 @@ interface Standing {
   readonly passed?: number;
 }
 
-const ROWS = "approval/";
-const STANDING = "question/";
+const ROWS = key.approval("");
+const STANDING = key.question("");
 const rowOf = (approval: Approval): Row => ({
   key: ROWS + approval.id,
   value: encodeJson(inOrder(approval)),

@@ -130,6 +130,10 @@ export const key = {
   jobEnd: (ms: number, mount: string, id: string) => `jobend/${padMs(ms)}/${keyName(mount)}/${id}`,
   /** How often a mount was used, in this minute and this day. */
   rate: (mount: string) => `rate/${keyName(mount)}`,
+  /** A question to a person. */
+  approval: (id: string) => `approval/${id}`,
+  /** Which question about a request stands. */
+  question: (digest: string) => `question/${digest}`,
   /** A batch of trace events, by the first one's seq. */
   trace: (firstSeq: number) => `trace/${padN(firstSeq)}`,
 } as const;
