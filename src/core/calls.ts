@@ -20,8 +20,15 @@ export interface Claim {
 }
 
 export interface Calls {
-  /** The record of this request; `nth` identical ones are told apart by their order. */
+  /**
+   * The record of this request. Same requests are alike: those of before are given out first, in their order, whatever gaps refusals have
+   * left between them.
+   */
   claim(path: string, digest: string): Promise<Claim>;
+  /** Nothing is recorded for a claim: the next same request has it. */
+  release(at: string): void;
+  /** A record as it stands now; what was done for an earlier try may have ended since it was claimed. */
+  again(at: string): Promise<CallRow | undefined>;
   /** Rejects with `nondeterministic` when an earlier try with the same code did something that this one has not asked for yet. */
   mustBeForeseen(path: string): Promise<void>;
   /** What puts a record; remembered for `rows` once it is committed. */
@@ -43,6 +50,13 @@ export interface CallsOptions {
   readonly newBlobId: () => string;
 }
 
+/** Where records of one request go: those of an earlier try that are not claimed yet, those given back, and the next new one. */
+interface Slots {
+  readonly recorded: string[];
+  readonly freed: string[];
+  next: number;
+}
+
 /**
  * How long a new request waits for others of the same try to claim their records: they may be on their way at the same
  * time, in another order than before.
@@ -51,7 +65,7 @@ const GRACE_MS = 200;
 
 export function openCalls(options: CallsOptions): Calls {
   const { storage, envelope } = options;
-  const counts = new Map<string, number>();
+  const slots = new Map<string, Slots>();
   const unclaimed = new Map<string, CallRow>();
   const keys = new Set<string>();
   let earlier: Promise<Map<string, CallRow>> | undefined;
@@ -59,25 +73,52 @@ export function openCalls(options: CallsOptions): Calls {
   async function load(): Promise<Map<string, CallRow>> {
     const found = new Map<string, CallRow>();
     for (const row of await storage.list({ prefix: key.calls(envelope) })) {
-      const bytes = await readLarge(storage, row.key);
-      if (!bytes) continue;
-      keys.add(row.key);
-      for (const chunk of blobKeys(row.value)) keys.add(chunk);
-      const call = decodeJson<CallRow>(bytes);
+      const call = await read(row.key);
+      if (!call) continue;
+      slotsOf(row.key).recorded.push(row.key);
       found.set(row.key, call);
       unclaimed.set(row.key, call);
     }
     return found;
   }
+  async function read(at: string): Promise<CallRow | undefined> {
+    const bytes = await readLarge(storage, at);
+    if (!bytes) return undefined;
+    keys.add(at);
+    for (const chunk of blobKeys(await storage.get(at))) keys.add(chunk);
+    return decodeJson<CallRow>(bytes);
+  }
+  function slotsOf(at: string): Slots {
+    const same = at.slice(0, at.lastIndexOf("/"));
+    let known = slots.get(same);
+    if (!known) slots.set(same, known = { recorded: [], freed: [], next: 0 });
+    return known;
+  }
   return {
     async claim(path, digest) {
-      const same = `${path} ${digest}`;
-      const nth = counts.get(same) ?? 0;
-      counts.set(same, nth + 1);
-      const at = key.call(envelope, path, digest, nth);
-      const row = (await (earlier ??= load())).get(at);
+      const rows = await (earlier ??= load());
+      const nth = (n: number) => key.call(envelope, path, digest, n);
+      const same = slotsOf(nth(0));
+      let at = same.recorded.shift() ?? same.freed.pop();
+      while (at === undefined) {
+        const next = nth(same.next++);
+        if (!rows.has(next)) at = next;
+      }
       unclaimed.delete(at);
-      return { at, row };
+      return { at, row: rows.get(at) };
+    },
+    release(at) {
+      if (!keys.has(at)) slotsOf(at).freed.push(at);
+    },
+    async again(at) {
+      const row = await read(at);
+      const rows = await (earlier ??= load());
+      if (row) rows.set(at, row);
+      else {
+        keys.delete(at);
+        rows.delete(at);
+      }
+      return row;
     },
     async mustBeForeseen(path) {
       const isOpen = () =>

@@ -250,6 +250,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   return {
     open,
     reserve({ mount, tick, amount, reason }) {
+      mustBeAmount(mount, amount);
       mustFit(mount, tick, amount);
       const at = now();
       const day = dayOf(at);
@@ -297,8 +298,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
         },
       };
     },
-    settle: (held, actual) =>
-      end(held, "settled", Math.min(actual ?? held.row.amount, held.row.amount)),
+    settle: (held, actual) => end(held, "settled", paidOf(actual, held.row.amount)),
     giveUp: (held) => end(held, "unknown", held.row.amount),
     release: (held) => end(held, "released", 0),
     usage(mount, tick = lastTick) {
@@ -347,6 +347,20 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       endedTick = lastTick = tick;
     },
   };
+}
+
+/** What of a reservation is paid: whole micro-USD, not below nothing and not above it; all of it where nobody knows. */
+export function paidOf(actual: number | undefined, amount: number): number {
+  if (actual === undefined || Number.isNaN(actual)) return amount;
+  return Math.max(0, Math.min(Math.ceil(actual), amount));
+}
+
+/** A service that counts wrong must not make money: less than nothing would raise what is left. */
+function mustBeAmount(mount: string, amount: number): void {
+  if (Number.isSafeInteger(amount) && amount >= 0) return;
+  throw new FileError("internal", "reserve", mount, {
+    detail: `what it may cost is a whole number of micro-USD, not ${String(amount).slice(0, 80)}`,
+  });
 }
 
 function mustFitIn(

@@ -2,7 +2,7 @@
  * Effects outside, each at most once: looked up in the tick's records and in the journal, paid from the budget, asked of a person where it must be, and
  * recorded in the commit that begins it. The promise of `outside.ts` is kept here.
  */
-import { hasCode } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import type { Effects } from "./effects.ts";
 import type { Json } from "./envelope.ts";
 import type { Live } from "./live.ts";
@@ -63,7 +63,13 @@ export function outsideOf(live: Live, inTick: (() => Effects) | undefined): Outs
       once(live, inTick, order, async (course) => {
         const hold = await holdFor(live, course, await terms());
         await commitOrUndo(live, course, hold, undefined, NOTHING);
-        return await performed(live, course, hold, run);
+        // It may outlast the tick that waits for it, and must not lose the agent that knows of it.
+        live.uses++;
+        try {
+          return await performed(live, course, hold, run);
+        } finally {
+          live.uses--;
+        }
       }),
   };
 }
@@ -79,22 +85,42 @@ async function once(
   const requestDigest = digest(text);
   const effects = inTick?.();
   const claim = await effects?.outside.claim(order.path, requestDigest);
+  try {
+    return await claimed(live, { order, text, digest: requestDigest, effects, claim }, begin);
+  } catch (error) {
+    if (claim) effects?.outside.release(claim.at);
+    throw error;
+  }
+}
+
+async function claimed(
+  live: Live,
+  course: Omit<Course, "journal">,
+  begin: (course: Course) => Promise<Json>,
+): Promise<Json> {
+  const { order, effects, claim } = course;
   if (claim?.row?.ending) return answerOf(claim.row, order.path);
   const id = order.idempotency &&
     live.journal.idOf(order.idempotency.scope, order.idempotency.key);
   const known = id ?? claim?.at;
-  const same = known === undefined ? undefined : live.doing.get(known);
-  if (same) {
-    mustBeSame(same.digest, requestDigest, order.path);
-    const answer = await same.answer;
-    await keep(live, effects, claim, { answer });
-    return answer;
+  for (let row = claim?.row;;) {
+    const same = known === undefined ? undefined : live.doing.get(known);
+    if (same) {
+      mustBeSame(same.digest, course.digest, order.path);
+      const answer = await same.answer;
+      // What an earlier try did has its record where this one looks for it.
+      const kept = row && claim && await effects?.outside.again(claim.at);
+      if (!kept?.ending) await keep(live, effects, claim, { answer });
+      return answer;
+    }
+    if (!row || !claim) break;
+    // It may have ended, or been taken back, since the records of this envelope were read.
+    row = await effects?.outside.again(claim.at);
+    if (row) return answerOf(row, order.path);
   }
-  if (claim?.row) return answerOf(claim.row, order.path);
-  const course = { order, text, digest: requestDigest, effects, claim };
   const answer = journaled(live, course, id, begin);
   if (known !== undefined) {
-    live.doing.set(known, { digest: requestDigest, answer });
+    live.doing.set(known, { digest: course.digest, answer });
     const over = () => {
       live.doing.delete(known);
     };
@@ -104,6 +130,21 @@ async function once(
 }
 
 async function journaled(
+  live: Live,
+  course: Omit<Course, "journal">,
+  id: string | undefined,
+  begin: (course: Course) => Promise<Json>,
+): Promise<Json> {
+  for (let runs = 1;; runs++) {
+    try {
+      return await journaledOnce(live, course, id, begin);
+    } catch (error) {
+      if (runs === MAX_RUNS || !(error instanceof Error && lost.has(error))) throw error;
+    }
+  }
+}
+
+async function journaledOnce(
   live: Live,
   course: Omit<Course, "journal">,
   id: string | undefined,
@@ -125,8 +166,13 @@ async function journaled(
   try {
     return await begin({ ...course, journal });
   } finally {
-    if (journal) live.journal.cleanup().catch(() => {});
+    if (journal) cleanup(live).catch(() => {});
   }
+}
+
+async function cleanup(live: Live): Promise<void> {
+  await exportOf(live);
+  await live.journal.cleanup();
 }
 
 /** The tick's record of an answer that was not made for it. */
@@ -136,10 +182,12 @@ async function keep(
   claim: Claim | undefined,
   ending: Ending,
 ): Promise<void> {
-  if (!effects || !claim) return;
+  if (!effects || !claim || effects.over) return;
   const record = effects.outside.record(claim.at, ending);
-  await commit(live, joinBatches(record, firstTry(live, effects)));
-  begun(live, effects, record);
+  const first = firstTry(live, effects);
+  effects.outside.recorded(record);
+  await commit(live, joinBatches(record, first));
+  if (first !== NOTHING) begun(live, effects);
 }
 
 /** Takes the money, and a person's yes where one is needed. @throws FileError `budget_exceeded`, `approval_required` */
@@ -198,19 +246,38 @@ async function commitOrUndo(
   along: Batch,
 ): Promise<void> {
   const { effects, claim, journal } = course;
+  if (effects?.over) {
+    hold.undo();
+    throw isOver(course.order.path);
+  }
   const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
   const entry = !journal ? NOTHING : joinBatches(
     journal.fresh,
     ending ? live.journal.complete(journal, ending) : live.journal.begin(journal),
   );
   const first = effects ? firstTry(live, effects) : NOTHING;
+  // Known before it stands: a tick that does not wait for it takes it away with its commit.
+  effects?.outside.recorded(record);
   try {
     await commit(live, [hold.batch, record, entry, first, along].reduce(joinBatches));
   } catch (error) {
     hold.undo();
+    if (claim) effects?.outside.forget(claim.at);
+    if (hasCode(error, "conflict")) lost.add(error as Error);
     throw error;
   }
-  if (effects) begun(live, effects, record);
+  if (effects && first !== NOTHING) begun(live, effects);
+}
+
+/** Refusals of a commit that another one came before: nothing has begun, and what stands now says what to do. */
+const lost = new WeakSet<Error>();
+const MAX_RUNS = 100;
+
+function isOver(path: string): FileError {
+  return new FileError("not_ready", "call", path, {
+    detail: "the tick that asked for this has ended; nothing was done",
+    extra: { asked: false },
+  });
 }
 
 /** Runs it, and commits how it ended and what it cost before anybody sees it. */
@@ -221,13 +288,11 @@ async function performed(
   run: () => Promise<Performed>,
 ): Promise<Json> {
   const { effects, claim, journal } = course;
-  const ended = (ending: Ending) => {
-    const record = effects && claim ? effects.outside.record(claim.at, ending) : NOTHING;
-    return joinBatches(
-      record,
+  const ended = async (ending: Ending) =>
+    joinBatches(
+      await lateRecord(live, course, ending),
       journal ? live.journal.complete(journal, ending) : NOTHING,
     );
-  };
   const undone = () =>
     joinBatches(
       effects && claim ? effects.outside.forget(claim.at) : NOTHING,
@@ -237,24 +302,38 @@ async function performed(
   try {
     outcome = live.redactor.json(await run());
   } catch (error) {
-    const isUnknown = hasCode(error, "interrupted");
+    const isFree = wasNotAsked(error);
+    const isUnknown = !isFree && hasCode(error, "interrupted");
     const money = held &&
-      (wasNotAsked(error)
+      (isFree
         ? live.ledger.release(held)
         : isUnknown
         ? live.ledger.giveUp(held)
         : live.ledger.settle(held, undefined));
-    const refusal = wasNotAsked(error) ? undefined : refusalOf(error);
+    const refusal = isFree ? undefined : refusalOf(error);
     // What nobody knows the end of stays without one: it is never done again by itself.
-    const told = isUnknown ? NOTHING : refusal ? ended(refusal) : undone();
+    const told = isUnknown ? NOTHING : refusal ? await ended(refusal) : undone();
     await commit(live, joinBatches(money?.batch ?? NOTHING, told));
     money?.done();
     throw error;
   }
   const money = held && live.ledger.settle(held, outcome.costMicroUsd);
-  await commit(live, joinBatches(money?.batch ?? NOTHING, ended({ answer: outcome.answer })));
+  await commit(live, joinBatches(money?.batch ?? NOTHING, await ended({ answer: outcome.answer })));
   money?.done();
   return outcome.answer;
+}
+
+/** How it ended, where somebody may still look for it: a tick that has ended for good has taken its records away. */
+async function lateRecord(
+  live: Live,
+  { effects, claim }: Course,
+  ending: Ending,
+): Promise<Batch> {
+  if (!effects || !claim) return NOTHING;
+  if (effects.over && await live.storage.get(claim.at) === undefined) return NOTHING;
+  const record = effects.outside.record(claim.at, ending);
+  effects.outside.recorded(record);
+  return record;
 }
 
 async function commit(live: Live, batch: Batch): Promise<void> {
@@ -273,12 +352,10 @@ function firstTry(live: Live, { frame, outside }: Effects): Batch {
   };
   return { check: [], remove: [], put: [{ key: key.tries(entry.n), value: encodeJson(tries) }] };
 }
-function begun(live: Live, { frame, outside }: Effects, record: Batch): void {
+function begun(live: Live, { frame }: Effects): void {
   const entry = live.inTick;
-  if (entry && entry.id === frame.envelopeId && !outside.any) {
-    entry.tries = { n: frame.attempt, now: frame.now, errors: entry.tries?.errors ?? [] };
-  }
-  outside.recorded(record);
+  if (entry?.id !== frame.envelopeId) return;
+  entry.tries = { n: frame.attempt, now: frame.now, errors: entry.tries?.errors ?? [] };
 }
 
 /** JSON with the fields of every object in order, so that the same request has one text. */
