@@ -1,13 +1,19 @@
 /** What the server tells of itself: the API's document, and the pages on which people look at agents and at the API. They come with the program and need nothing from anywhere else. */
 import agent from "./dashboard/agent.js" with { type: "text" };
 import api from "./dashboard/api.js" with { type: "text" };
+import asking from "./dashboard/asking.js" with { type: "text" };
+import asks from "./dashboard/asks.js" with { type: "text" };
 import docsPage from "./dashboard/docs.html" with { type: "text" };
 import docs from "./dashboard/docs.js" with { type: "text" };
 import icon from "./dashboard/icon.svg" with { type: "text" };
 import index from "./dashboard/index.html" with { type: "text" };
+import jobs from "./dashboard/jobs.js" with { type: "text" };
+import models from "./dashboard/models.js" with { type: "text" };
+import money from "./dashboard/money.js" with { type: "text" };
 import page from "./dashboard/page.js" with { type: "text" };
 import show from "./dashboard/show.js" with { type: "text" };
 import style from "./dashboard/style.css" with { type: "text" };
+import talk from "./dashboard/talk.js" with { type: "text" };
 import { digest } from "../core/code.ts";
 import { openApi } from "./openapi.ts";
 import type { Route } from "./route.ts";
@@ -53,6 +59,12 @@ const FILES: Readonly<Record<string, readonly [id: string, type: string, text: s
   "/dashboard/page.js": ["getDashboardPage", SCRIPT, page],
   "/dashboard/agent.js": ["getDashboardAgent", SCRIPT, agent],
   "/dashboard/api.js": ["getDashboardApi", SCRIPT, api],
+  "/dashboard/asking.js": ["getDashboardAsking", SCRIPT, asking],
+  "/dashboard/asks.js": ["getDashboardAsks", SCRIPT, asks],
+  "/dashboard/jobs.js": ["getDashboardJobs", SCRIPT, jobs],
+  "/dashboard/models.js": ["getDashboardModels", SCRIPT, models],
+  "/dashboard/money.js": ["getDashboardMoney", SCRIPT, money],
+  "/dashboard/talk.js": ["getDashboardTalk", SCRIPT, talk],
   "/dashboard/show.js": ["getDashboardShow", SCRIPT, show],
   "/dashboard/docs.js": ["getDocsPage", SCRIPT, docs],
   "/dashboard/style.css": ["getDashboardStyle", "text/css", style],

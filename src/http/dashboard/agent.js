@@ -1,26 +1,19 @@
 /** One agent on the page: how it is, what it does as it does it, and what is said to it. */
-import { ask, askJson, follow } from "./api.js";
-import {
-  ago,
-  budget,
-  bytes,
-  clock,
-  element,
-  facts,
-  foreign,
-  payload,
-  span,
-  tone,
-  traced,
-} from "./show.js";
+import { ask, askJson, follow, soonest } from "./api.js";
+import { openAsks } from "./asks.js";
+import { openJobs } from "./jobs.js";
+import { openModels } from "./models.js";
+import { openMoney } from "./money.js";
+import { ago, budget, bytes, clock, element, facts, foreign, span, tone, traced } from "./show.js";
+import { openTalk } from "./talk.js";
 
-/** How long replies are waited for, in seconds. */
-const WAIT_S = 60;
 /** Events of the trace that stay on the page. */
 const MAX_ROWS = 500;
 const FIRST_ROWS = 50;
 /** Nearer to the end than this, in pixels, is at the end: what comes next is scrolled to. */
 const NEAR = 40;
+/** Events of the trace after which questions, money or model calls are others. */
+const TELLING = new Set(["approval", "budget", "usage"]);
 const ACTIONS = [
   ["tick", "Tick now"],
   ["pause", "Pause"],
@@ -30,12 +23,11 @@ const ACTIONS = [
 
 const at = (id) => document.getElementById(id);
 
-/** @param trouble what is told of errors @param look looks at the agents at once */
-export function openAgent(id, { trouble, look }) {
+/** @param trouble what is told of errors @param look looks at the agents at once @param identify asks for another token */
+export function openAgent(id, { trouble, look, identify }) {
   const life = new AbortController();
   const { signal } = life;
   const path = `/agents/${encodeURIComponent(id)}`;
-  const talk = at("talk");
   const trace = at("trace");
 
   at("agent-title").replaceChildren(foreign(id));
@@ -44,18 +36,18 @@ export function openAgent(id, { trouble, look }) {
   at("agent-state").className = "state";
   at("agent-facts").replaceChildren();
   at("agent-error").hidden = true;
-  talk.replaceChildren();
   trace.replaceChildren();
   showActions();
-  at("say").addEventListener("submit", (event) => {
-    event.preventDefault();
-    say();
-  }, { signal });
-  at("words").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    say();
-  }, { signal });
+
+  const talk = openTalk({ id, path, signal, trouble, look: () => soon() });
+  const panels = [
+    openAsks({ path, signal, identify, failed, answered: () => soon() }),
+    openMoney({ id, path, signal }),
+    openJobs({ path, signal, isWanted: talk.owns, heard: talk.heard }),
+    openModels({ path, signal }),
+  ];
+  /** Looks at what the trace has told of, without waiting for the next look at all agents. */
+  const soon = soonest(refresh, failed);
 
   function failed(error) {
     if (signal.aborted) return;
@@ -116,43 +108,13 @@ export function openAgent(id, { trouble, look }) {
     return element("span", {}, `${code} · ${ago(at)}: `, foreign(message));
   }
 
-  /** A line of the conversation; the answer changes what its sender's line says. */
-  function line(who, text, kind) {
-    const words = element("p", {}, foreign(text));
-    const row = element("li", { class: kind }, element("span", { class: "who" }, who), words);
-    talk.append(row);
-    talk.scrollTop = talk.scrollHeight;
-    return row;
+  /** What changes money, questions or model calls is looked at as the trace tells of it. */
+  function heard(event) {
+    add(event);
+    talk.saw(event);
+    const isCall = event.type === "file_result" && event.path === "/compute/new";
+    if (isCall || TELLING.has(event.type)) soon();
   }
-  async function say() {
-    const words = at("words").value.trim();
-    if (words === "") return;
-    at("words").value = "";
-    at("words").focus();
-    const sent = line("you", words, "you waiting");
-    try {
-      const answer = await askJson(`${path}/send?wait=${WAIT_S}`, {
-        method: "POST",
-        headers: { "content-type": isJson(words) ? "application/json" : "text/plain" },
-        body: words,
-        signal,
-      });
-      sent.className = "you";
-      if (answer.tick === undefined) {
-        line("agentd", `taken as ${answer.envelope_id}; no answer yet`, "note");
-      } else if (!answer.tick.success) {
-        line("agentd", answer.tick.error?.message ?? "the tick failed", "note bad");
-      } else if (answer.replies.length === 0) line("agentd", "ticked, without a reply", "note");
-      for (const reply of answer.replies ?? []) line(id, payload(reply), "agent");
-    } catch (error) {
-      if (signal.aborted) return;
-      sent.className = "you failed";
-      line("agentd", `not sent: ${error.message}`, "note bad");
-      if (error.status === 401) trouble(error);
-    }
-    look();
-  }
-
   function add(event) {
     const atEnd = trace.scrollHeight - trace.scrollTop - trace.clientHeight < NEAR;
     trace.append(element(
@@ -167,31 +129,15 @@ export function openAgent(id, { trouble, look }) {
   }
   follow(`${path}/logs/trace?tail=${FIRST_ROWS}`, {
     signal,
-    tell: add,
+    tell: heard,
     state: (words) => at("trace-state").textContent = words,
   }).catch(failed);
 
-  return {
-    id,
-    async refresh() {
-      try {
-        const info = await askJson(path, { signal });
-        if (!signal.aborted) show(info);
-      } catch (error) {
-        failed(error);
-      }
-    },
-    close: () => life.abort(),
-  };
-}
-
-/** An object or a list; a bare number or word is what somebody says. */
-function isJson(text) {
-  if (!/^[{[]/.test(text)) return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
+  async function refresh() {
+    const info = await askJson(path, { signal });
+    if (signal.aborted) return;
+    show(info);
+    await Promise.all(panels.map((panel) => panel.refresh()));
   }
+  return { id, refresh: soon, close: () => life.abort() };
 }

@@ -35,6 +35,11 @@ export async function ask(path, { method = "GET", headers = {}, body, signal } =
   throw new Refusal(response.status, await response.json().catch(() => ({})));
 }
 
+/** It is not there for this caller. */
+export function isAbsent(error) {
+  return error.status === 403 || error.status === 404;
+}
+
 export async function askJson(path, options) {
   return await (await ask(path, options)).json();
 }
@@ -106,6 +111,27 @@ async function* lines(body) {
   } finally {
     reader.cancel().catch(() => {});
   }
+}
+
+/** A function that runs `run` soon: at once, or once more when the run that goes on has ended. What fails is told to `failed`. */
+export function soonest(run, failed) {
+  let isRunning = false;
+  let isAsked = false;
+  return async () => {
+    isAsked = true;
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (isAsked) {
+        isAsked = false;
+        await run();
+      }
+    } catch (error) {
+      failed(error);
+    } finally {
+      isRunning = false;
+    }
+  };
 }
 
 export function pause(delayMs, signal) {

@@ -1,7 +1,8 @@
 /** The dashboard: the agents as they are now, one agent's trace as it goes on, and a place to talk to it. */
 import { ask, askJson, pause, Refusal, token } from "./api.js";
 import { openAgent } from "./agent.js";
-import { ago, element, facts, foreign, span } from "./show.js";
+import { lookForQuestions } from "./asking.js";
+import { ago, budget, element, facts, foreign, hasBudget, span } from "./show.js";
 
 /** How often the agents are looked at while the page is. Milliseconds. */
 const LOOK_MS = 2_500;
@@ -22,6 +23,8 @@ const [list, more, find, connection, forget, dialog] = [
 let pages = 1;
 let shown = [];
 let opened;
+/** Open questions by agent, as far as they have been looked for. */
+const questions = lookForQuestions(() => showAgents());
 let wake = () => {};
 
 function look() {
@@ -56,6 +59,7 @@ async function refresh() {
   more.hidden = next === undefined;
   forget.hidden = token.get() === null;
   await opened?.refresh();
+  await questions.refresh(agents);
 }
 
 /** A token for a few agents may not see the runtime; that is no trouble. */
@@ -99,7 +103,9 @@ function showAgents() {
   const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
   const kept = fitting.map((agent) => {
     const row = rows.get(agent.id) ?? element("li", { "data-id": agent.id });
-    const drawn = JSON.stringify([agent, agent.id === opened?.id, ago(agent.last_tick_at)]);
+    const isOpen = agent.id === opened?.id;
+    const asks = questions.count(agent.id);
+    const drawn = JSON.stringify([agent, isOpen, asks, ago(agent.last_tick_at)]);
     if (row.drawn !== drawn) fill(row, agent);
     row.drawn = drawn;
     return row;
@@ -120,7 +126,9 @@ function none(wanted) {
 
 function fill(row, agent) {
   const { id, name, state, queue_depth, dead_letters, last_error, last_tick_at } = agent;
+  const asks = questions.count(id);
   const marks = [
+    asks > 0 && element("span", { class: "mark" }, asks === 1 ? "1 question" : `${asks} questions`),
     queue_depth > 0 && element("span", { class: "mark" }, `${queue_depth} waiting`),
     dead_letters > 0 && element("span", { class: "mark bad" }, `${dead_letters} dead`),
     last_error && state === "failed" && element("span", { class: "mark bad" }, last_error.code),
@@ -135,6 +143,7 @@ function fill(row, agent) {
       { class: "quiet" },
       ...(name && name !== id ? [foreign(name), " · "] : []),
       `${agent.agent} · ${ago(last_tick_at)}`,
+      ...(hasBudget(agent.budget) ? [` · ${budget(agent.budget)} today`] : []),
     ),
     element("span", { class: "marks" }, ...marks),
   );
@@ -148,7 +157,7 @@ function go() {
   const id = decodeURIComponent(location.hash.slice(1));
   if (id === (opened?.id ?? "")) return;
   opened?.close();
-  opened = id === "" ? undefined : openAgent(id, { trouble, look });
+  opened = id === "" ? undefined : openAgent(id, { trouble, look, identify });
   document.body.classList.toggle("has-agent", opened !== undefined);
   at("chosen").hidden = opened === undefined;
   at("nobody").hidden = opened !== undefined;
@@ -169,6 +178,18 @@ function trouble(error) {
   if (!(error instanceof Refusal)) said("The server does not answer.");
   else if (error.status === 401) askForToken();
   else said(error.message);
+}
+
+/** Another token, for what this one may not do; the one that is there stays until another is given. */
+function identify() {
+  if (dialog.open) return;
+  at("ask-why").replaceChildren(
+    "The operator's token is in the file ",
+    element("code", {}, "token"),
+    " of the server's data directory.",
+  );
+  at("token").value = "";
+  dialog.showModal();
 }
 
 function askForToken() {

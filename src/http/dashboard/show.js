@@ -16,6 +16,31 @@ export function foreign(text) {
   return element("bdi", {}, text);
 }
 
+/** A button that does something. */
+export function button(label, act, signal) {
+  const made = element("button", { type: "button" }, label);
+  made.addEventListener("click", () => act(), { signal });
+  return made;
+}
+
+/**
+ * One `<li>` for each item, filled by `fill(row, item)`. Rows stay the same elements as long as their item is there, so that what is opened, scrolled or
+ * focused in them stays so.
+ */
+export function keepRows(list, items, keyOf, fill) {
+  const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
+  const wanted = items.map((item) => rows.get(keyOf(item)) ?? li(keyOf(item)));
+  for (const row of rows.values()) if (!wanted.includes(row)) row.remove();
+  wanted.forEach((row, i) => {
+    if (list.children[i] !== row) list.insertBefore(row, list.children[i] ?? null);
+  });
+  items.forEach((item, i) => fill(wanted[i], item));
+}
+
+function li(id) {
+  return element("li", { "data-id": id });
+}
+
 /** A list of names and values. */
 export function facts(list, pairs) {
   list.replaceChildren(
@@ -25,6 +50,7 @@ export function facts(list, pairs) {
   );
 }
 
+const MICRO = 1_000_000;
 const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
 
 /** `3 min`, of a length of time in milliseconds. */
@@ -59,14 +85,19 @@ export function bytes(n) {
   return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
 }
 
-/** `$0.0300`: micro-dollars as people write them. */
+/** `$1.50`, `$0.000143`: micro-dollars as people write them, to the last of them. */
 export function dollars(micro) {
-  const amount = micro / 1_000_000;
-  return `$${amount !== 0 && amount < 0.01 ? amount.toFixed(6) : amount.toFixed(2)}`;
+  const parts = String(micro % MICRO).padStart(6, "0").replace(/0{1,4}$/, "");
+  return `$${Math.trunc(micro / MICRO)}.${parts}`;
 }
 
-export function budget({ spent_micro_usd = 0, limit_micro_usd = 0 } = {}) {
-  if (spent_micro_usd === 0 && limit_micro_usd === 0) return "none";
+export function hasBudget({ spent_micro_usd = 0, limit_micro_usd = 0 } = {}) {
+  return spent_micro_usd > 0 || limit_micro_usd > 0;
+}
+
+export function budget(of = {}) {
+  if (!hasBudget(of)) return "none";
+  const { spent_micro_usd = 0, limit_micro_usd = 0 } = of;
   return `${dollars(spent_micro_usd)} of ${dollars(limit_micro_usd)}`;
 }
 
