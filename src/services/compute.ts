@@ -5,7 +5,7 @@ import type { AgentView, ServiceMount } from "../core/view.ts";
 import { dir, file, type Node, tree } from "../fs/tree.ts";
 import { JSON_TYPE } from "./common/json.ts";
 import { makeGate } from "./compute/gate.ts";
-import { jobsDir } from "./compute/jobs.ts";
+import { computeJobFiles } from "./compute/jobs.ts";
 import { policyFile } from "./compute/policy.ts";
 import { computeJobs } from "./compute/run.ts";
 import { providersDir } from "./compute/sellers.ts";
@@ -28,7 +28,7 @@ export function compute(providers: ComputeProviders): ServiceMount {
           new: newFile(view, shared),
           policy: policyFile(view, ({ max_concurrent }) => gate.setLimit(view.id, max_concurrent)),
           usage: usage(view),
-          jobs: jobsDir(view),
+          jobs: computeJobFiles(view),
         }),
         view.viewer,
       ),

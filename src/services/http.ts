@@ -5,7 +5,7 @@ import type { Secrets } from "../core/secrets.ts";
 import type { AgentView, ServiceMount } from "../core/view.ts";
 import { dir, file, type Node, tree } from "../fs/tree.ts";
 import { JSON_TYPE } from "./common/json.ts";
-import { jobsDir } from "./http/jobs.ts";
+import { httpJobFiles } from "./http/jobs.ts";
 import { policyFile, policyOf } from "./http/policy.ts";
 import { makeRates, type Rates } from "./http/rate.ts";
 import { httpJobs } from "./http/run.ts";
@@ -31,7 +31,7 @@ export function http(deps: HttpDeps): ServiceMount {
           new: newFile(view, shared),
           policy: policyFile(view, deps.provider),
           usage: usage(view, rates),
-          jobs: jobsDir(view),
+          jobs: httpJobFiles(view),
         }),
         view.viewer,
       ),

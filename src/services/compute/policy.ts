@@ -3,10 +3,9 @@ import { z } from "zod";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../core/compute.ts";
 import { shortDigest } from "../../core/code.ts";
 import type { Json } from "../../core/envelope.ts";
-import { key } from "../../core/keys.ts";
 import type { AgentView } from "../../core/view.ts";
-import { file, mustMatch, type Node, refusal, type WatchEvent } from "../../fs/tree.ts";
-import { changesOf } from "../common/changes.ts";
+import { file, mustMatch, type Node, refusal } from "../../fs/tree.ts";
+import { settingChanges } from "../common/changes.ts";
 import { fitting, JSON_TYPE, jsonOf } from "../common/json.ts";
 import { globMatches } from "./glob.ts";
 
@@ -101,25 +100,10 @@ export function policyFile(view: AgentView, changed: (policy: ComputePolicy) => 
       await view.setSetting(SETTING, policy as unknown as Json);
       changed(policy);
     },
-    watch: ({ signal }) => changes(view, text, signal),
+    watch: ({ signal }) => settingChanges(view.rows, text, signal),
   });
 }
 
 function withoutNulls(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
-}
-
-/** The row it is kept in holds other things too: only another text is a change. */
-async function* changes(
-  view: AgentView,
-  text: () => string,
-  signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
-  let last = text();
-  for await (const event of changesOf(view.rows, key.agent, signal)) {
-    const now = text();
-    if (now === last) continue;
-    last = now;
-    yield event;
-  }
 }

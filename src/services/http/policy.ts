@@ -4,11 +4,10 @@ import { shortDigest } from "../../core/code.ts";
 import type { Json } from "../../core/envelope.ts";
 import { type Endpoint, hostMatches, hostPattern, MAX_PATTERN } from "../../core/hosts.ts";
 import { HOST_SETTING } from "../../core/configure.ts";
-import { key } from "../../core/keys.ts";
 import type { HttpProvider } from "../../core/net.ts";
 import type { AgentView } from "../../core/view.ts";
-import { file, mustMatch, type Node, refusal, type WatchEvent } from "../../fs/tree.ts";
-import { changesOf } from "../common/changes.ts";
+import { file, mustMatch, type Node, refusal } from "../../fs/tree.ts";
+import { settingChanges } from "../common/changes.ts";
 import { fitting, JSON_TYPE, jsonOf } from "../common/json.ts";
 
 export const MOUNT = "/http";
@@ -104,7 +103,7 @@ export function policyFile(view: AgentView, provider: HttpProvider): Node {
       await view.setSetting(ADDRESSES, private_addresses.length === 0 ? null : private_addresses);
       await view.setSetting(SETTING, rest as unknown as Json);
     },
-    watch: ({ signal }) => changes(view, text, signal),
+    watch: ({ signal }) => settingChanges(view.rows, text, signal),
   });
 }
 
@@ -118,19 +117,4 @@ function mustNotOpenHost(view: AgentView, { private_addresses }: HttpPolicy): vo
     "permission_denied",
     `private_addresses: ${added} is added by whoever holds the runtime's token`,
   );
-}
-
-/** The row it is kept in holds other things too: only another text is a change. */
-async function* changes(
-  view: AgentView,
-  text: () => string,
-  signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
-  let last = text();
-  for await (const event of changesOf(view.rows, key.agent, signal)) {
-    const now = text();
-    if (now === last) continue;
-    last = now;
-    yield event;
-  }
 }
