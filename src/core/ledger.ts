@@ -15,12 +15,14 @@ import { decodeJson, encodeJson, encodeText } from "./code.ts";
 import { dollars } from "./money.ts";
 import { isoTime } from "./id.ts";
 import { key, numberOfKey } from "./keys.ts";
-import { pages } from "./pages.ts";
+import { PAGE_ROWS, pages } from "./pages.ts";
 
 const DAY_MS = 86_400_000;
 /** How long lines of the ledger are kept; older ones go in batches of so many. */
 const KEPT_MS = 366 * DAY_MS;
 const PRUNE_BATCH = 64;
+/** Days that are counted in memory. A clock that is set back into one of them finds what it has spent. */
+const MAX_DAYS = 32;
 /** Warnings that were given; beyond it they may be given again. */
 const MAX_WARNED = 1_000;
 /** A limit warns when this part of it is used up. */
@@ -106,15 +108,15 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   let lastTick: string | undefined;
   let endedTick: string | undefined;
 
-  const today = dayOf(now());
-  // A tick that began yesterday may still be tried; what is older counts no more, unless it is open.
+  // A tick that began yesterday may still be tried; what is older counts no more, unless it is open. Days to come have lines where the clock was set back.
+  let firstDay = dayOf(now()) - DAY_MS;
+  /** Never a day whose lines were not read: a clock that is set back further buys no second time from a day's money. */
+  const time = () => Math.max(now(), firstDay);
   const read = new Set<string>();
-  for (const day of [today - DAY_MS, today]) {
-    for await (const rows of pages(storage, key.budgetDay(day))) {
-      for (const row of rows) {
-        take(row.key, row.value);
-        read.add(row.key);
-      }
+  for await (const rows of pages(storage, "budget/", PAGE_ROWS, key.budgetDay(firstDay))) {
+    for (const row of rows) {
+      take(row.key, row.value);
+      read.add(row.key);
     }
   }
   for await (const rows of pages(storage, key.open("budget/"))) {
@@ -156,12 +158,13 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     if (ofTick) add(ofTick, row.mount, reserved, spent);
   }
   function forget(): void {
-    const day = dayOf(now());
-    for (const at of days.keys()) {
-      const idle = [...days.get(at)!.values()].every(({ reserved }) => reserved === 0);
-      if (at < day && idle) days.delete(at);
+    for (const at of [...days.keys()].sort((a, b) => a - b)) {
+      if (days.size <= MAX_DAYS) return;
+      if ([...days.get(at)!.values()].some(({ reserved }) => reserved !== 0)) continue;
+      days.delete(at);
+      numbers.delete(at);
+      firstDay = Math.max(firstDay, at + DAY_MS);
     }
-    for (const at of numbers.keys()) if (at < day) numbers.delete(at);
   }
   async function prune(): Promise<void> {
     const before = key.budgetDay(dayOf(now()) - KEPT_MS);
@@ -186,7 +189,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     return counts?.get(at) ?? { reserved: 0, spent: 0 };
   }
   function mustFit(mount: string, tick: string | undefined, amount: number): void {
-    const day = dayOf(now());
+    const day = dayOf(time());
     for (const limits of limitsOf(mount)) {
       const { at } = limits;
       mustFitIn("day", at, limits.day, used(days.get(day), at), amount);
@@ -196,7 +199,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     }
   }
   function warn(mount: string, tick: string | undefined): void {
-    const day = dayOf(now());
+    const day = dayOf(time());
     for (const { at, ...limits } of limitsOf(mount)) {
       const scopes = [
         ["day", String(day), used(days.get(day), at)] as const,
@@ -252,7 +255,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     reserve({ mount, tick, amount, reason }) {
       mustBeAmount(mount, amount);
       mustFit(mount, tick, amount);
-      const at = now();
+      const at = time();
       const day = dayOf(at);
       const n = numbers.get(day) ?? 1;
       numbers.set(day, n + 1);
@@ -302,7 +305,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     giveUp: (held) => end(held, "unknown", held.row.amount),
     release: (held) => end(held, "released", 0),
     usage(mount, tick = lastTick) {
-      const day = dayOf(now());
+      const day = dayOf(time());
       const own = limitsOf(mount).filter(({ at }) => at === mount || mount === WHOLE_AGENT)[0];
       const limits = own ?? limitsOf(mount)[0]!;
       const hasLimit = mount !== WHOLE_AGENT || Object.hasOwn(budgets(), WHOLE_AGENT);
@@ -316,7 +319,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
     },
     of: (tick) => ({ ...used(ticks.get(tick), WHOLE_AGENT) }),
     remaining(tick) {
-      const day = dayOf(now());
+      const day = dayOf(time());
       const all = budgets();
       const left = (at: string) =>
         Math.min(

@@ -1,4 +1,4 @@
-/** All rows of a prefix, a page at a time, so that a long family is never held whole. */
+/** All rows of a prefix, or those behind a key, a page at a time, so that a long family is never held whole. */
 import type { AgentStorage, Row } from "./storage.ts";
 
 export const PAGE_ROWS = 256;
@@ -7,8 +7,8 @@ export async function* pages(
   storage: Pick<AgentStorage, "list">,
   prefix: string,
   limit = PAGE_ROWS,
+  after?: string,
 ): AsyncGenerator<Row[]> {
-  let after: string | undefined;
   while (true) {
     const rows = await storage.list({ prefix, limit, ...(after === undefined ? {} : { after }) });
     if (rows.length > 0) yield rows;
