@@ -22,6 +22,8 @@ export interface JobStream extends Stream {
   add(event: { readonly [field: string]: Json }): Promise<void>;
   /** Resolves when all that was added is kept. */
   flush(): Promise<void>;
+  /** Why events were lost, if some were. */
+  readonly failure: unknown;
   /** Ends every watch. */
   end(): void;
 }
@@ -45,6 +47,7 @@ export function openJobStream(options: JobStreamOptions): JobStream {
   let waiting: StreamEvent[] = [];
   let work: Promise<void> | undefined;
   let cancel: (() => void) | undefined;
+  let failure: unknown;
 
   async function write(): Promise<void> {
     while (waiting.length > 0) {
@@ -53,9 +56,14 @@ export function openJobStream(options: JobStreamOptions): JobStream {
       cancel = undefined;
       const events = waiting;
       waiting = [];
-      await options.write(
-        events.map((event) => ({ key: prefix + padN(event.seq), value: encodeJson(event) })),
-      );
+      try {
+        await options.write(
+          events.map((event) => ({ key: prefix + padN(event.seq), value: encodeJson(event) })),
+        );
+      } catch (error) {
+        failure ??= error;
+        throw error;
+      }
       kept = events.at(-1)!.seq + 1;
     }
   }
@@ -72,6 +80,9 @@ export function openJobStream(options: JobStreamOptions): JobStream {
       flush,
     }),
     flush,
+    get failure() {
+      return failure;
+    },
     end: () => told.end(),
     async add(fields) {
       const event: StreamEvent = { seq: seq++, type: "chunk", ...fields };

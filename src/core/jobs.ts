@@ -1,5 +1,5 @@
 /** Jobs of an agent: work outside that goes on between ticks. Each is rows, so that a restart shows those that ended as they were, and ends those that it cut off. */
-import { FileError } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import type { Failure } from "./agent.ts";
 import type { Envelope, Json } from "./envelope.ts";
 import type { Batch, Row } from "./storage.ts";
@@ -10,7 +10,7 @@ import type { AgentStorage } from "./storage.ts";
 import type { Backend } from "./backend.ts";
 import type { FileService } from "../fs/file.ts";
 import type { Inbox } from "./inbox.ts";
-import type { Ledger } from "./ledger.ts";
+import { type Ledger, paidOf } from "./ledger.ts";
 import type { Stream } from "./event_stream.ts";
 import type { Trace } from "./trace.ts";
 import { announcer } from "./announce.ts";
@@ -30,6 +30,10 @@ const SWEEP_BATCH = 4;
 /** Rows of one job that go in one commit. */
 const SWEEP_ROWS = 512;
 const PAGE = 500;
+/** How long jobs that are cut off are waited for. */
+const STOP_MS = 5_000;
+/** Of what is told of a failure; a job's row is one row. */
+const MAX_MESSAGE_CHARS = 8_192;
 
 /** Row `job/<mount>/<id>`. Times are milliseconds. */
 interface JobRow {
@@ -55,6 +59,8 @@ interface Running {
   readonly abort: AbortController;
   readonly stream: JobStream;
   asked: boolean;
+  /** Its run has returned: what comes of it later is nobody's. */
+  over: boolean;
   /** Of its time, which begins as somebody is asked. */
   stopTimer: () => void;
   done: Promise<void>;
@@ -75,7 +81,7 @@ export interface JobBook {
   /** Takes up what an earlier life of this agent left. */
   recover(): Promise<void>;
   readonly running: number;
-  /** Cuts them off; the next start ends them. Resolves when none runs. */
+  /** Cuts them off; the next start ends them. Resolves when none runs, or when those that do not heed it have had their time. */
   stop(): Promise<void>;
 }
 
@@ -151,6 +157,7 @@ export function openJobs(
         onError: (error) => job.abort.abort(error),
       }),
       asked: false,
+      over: false,
       stopTimer: () => {},
       done: Promise.resolve(),
     };
@@ -178,29 +185,41 @@ export function openJobs(
     } catch (error) {
       thrown = error ?? new FileError("internal", "run", row.mount);
     } finally {
+      job.over = true;
       job.stopTimer();
     }
-    if (signal.reason === CUT_OFF) return;
+    // What came to its end all the same is kept as long as there is somebody to keep it.
+    if (signal.reason === CUT_OFF && (thrown !== undefined || live.closed)) return;
     try {
       await job.stream.flush();
     } catch (error) {
       thrown ??= error;
     }
+    thrown ??= job.stream.failure;
     if (thrown !== undefined && signal.aborted && signal.reason !== CANCELLED) {
       thrown = signal.reason;
     }
     const isCancelled = thrown !== undefined && signal.reason === CANCELLED;
     const status = thrown === undefined ? "complete" : isCancelled ? "cancelled" : "failed";
     const isFree = !end && (!job.asked || wasNotAsked(thrown));
-    await finish(job.row, {
-      status,
-      cost: end ? end.costMicroUsd : isFree ? 0 : undefined,
-      isFree,
-      ...(end && "result" in end ? { result: end.result } : {}),
-      ...(thrown === undefined
-        ? {}
-        : { error: isCancelled ? cancelled() : live.redactor.json(failureFor(thrown)) }),
-    });
+    const paid = { cost: end ? end.costMicroUsd : isFree ? 0 : undefined, isFree };
+    try {
+      await finish(job.row, {
+        ...paid,
+        status,
+        ...(end && "result" in end ? { result: end.result } : {}),
+        ...(thrown === undefined ? {} : { error: isCancelled ? cancelled() : toldOf(thrown) }),
+      });
+    } catch (error) {
+      // Where its rows are in doubt, the agent is opened again and ends it; else what it came to cannot be kept.
+      if (live.closed) throw error;
+      hooks.onError(error);
+      await finish(job.row, { ...paid, status: "failed", error: toldOf(error) });
+    }
+  }
+  function toldOf(error: unknown): Failure {
+    const { message, ...failure } = live.redactor.json(failureFor(error));
+    return { ...failure, message: message.slice(0, MAX_MESSAGE_CHARS) };
   }
 
   /** Everything that says that it has ended, in one commit: the row, what it came to, what it cost, and the envelope. */
@@ -228,7 +247,7 @@ export function openJobs(
       ...row,
       status,
       ended: now,
-      cost: Math.min(cost ?? row.reserved, row.reserved),
+      cost: paidOf(cost, row.reserved),
       ...(error ? { error } : {}),
     };
     const told = live.redactor.json(result);
@@ -278,6 +297,7 @@ export function openJobs(
       },
       async asking() {
         signal.throwIfAborted();
+        if (job.over) throw isOver(row);
         if (job.asked) return;
         await change(job, { status: "running", started: backend.now() }, []);
         job.asked = true;
@@ -288,6 +308,7 @@ export function openJobs(
       async emit(event) {
         // Who is cancelled or out of time may still say so; who is cut off has no time for it.
         if (signal.reason === CUT_OFF) throw signal.reason;
+        if (job.over) throw isOver(row);
         await job.stream.add(live.redactor.json(event));
       },
       sleep: (ms) =>
@@ -346,11 +367,16 @@ export function openJobs(
       },
       async *watch({ after = 0, signal }) {
         let last = after;
-        const stream = running.get(id)?.stream;
-        if (stream) {
-          for await (const event of stream.watch({ after: last, signal })) {
-            last = event.seq;
-            yield event;
+        for (let stream = running.get(id)?.stream; stream; stream = running.get(id)?.stream) {
+          try {
+            for await (const event of stream.watch({ after: last, signal })) {
+              last = event.seq;
+              yield event;
+            }
+            break;
+          } catch (error) {
+            // Who is slow reads on from what is kept, which is all of it.
+            if (!hasCode(error, "rate_limited")) throw error;
           }
         }
         while (!signal.aborted) {
@@ -435,13 +461,14 @@ export function openJobs(
     }),
     async recover() {
       const markers = await storage.list({ prefix: key.open("job/") });
+      const pending: JobRow[] = [];
       for (const marker of markers) {
         const bytes = await storage.get(marker.key.slice(key.open("").length));
         if (!bytes) continue;
         const row = decodeJson<JobRow>(bytes);
         if (running.has(row.id)) continue;
         if (row.status === "pending") {
-          start(row);
+          pending.push(row);
           continue;
         }
         await finish(row, {
@@ -455,12 +482,21 @@ export function openJobs(
           },
         });
       }
+      // Only in an agent that has come to be open: of one that has not, another comes.
+      for (const row of pending) start(row);
     },
     async stop() {
       stopped = true;
-      for (const { abort } of running.values()) abort.abort(CUT_OFF);
-      await Promise.all([...running.values()].map(({ done }) => done));
+      for (const { abort, stream } of running.values()) {
+        abort.abort(CUT_OFF);
+        // Nothing is told of it any more, also where its run does not heed the signal.
+        stream.end();
+      }
       changed.end();
+      let cancel = () => {};
+      const late = new Promise<void>((resolve) => (cancel = backend.timer(STOP_MS, resolve)));
+      await Promise.race([late, Promise.all([...running.values()].map(({ done }) => done))]);
+      cancel();
     },
   };
 }
@@ -509,6 +545,12 @@ function cancelled(): Failure {
 function failureFor(error: unknown): Failure {
   const failure = failureOf(error);
   return error instanceof FileError ? failure : { ...failure, code: "internal" };
+}
+
+function isOver(row: JobRow): FileError {
+  return new FileError("not_ready", "run", `${row.mount}/jobs/${row.id}`, {
+    detail: "the job has ended; nothing can be added to it",
+  });
 }
 
 function outOfTime(row: JobRow): FileError {
