@@ -1,41 +1,13 @@
 /** The pages, in a real browser, of a server of the real program. */
 import { needs } from "../needs.ts";
 import { deepEqual, equal, match, ok } from "../assert.ts";
-import { BROWSER, inBrowser, type Screen, type Seen } from "./browser.ts";
+import { BROWSER } from "./browser.ts";
 import { faintText, focused, kept, keptInTab, overflow, unnamed } from "./in_page.js";
-import { inPlace, type Place, type Served } from "./server.ts";
+import { scene } from "./scene.ts";
 
 const test = needs(BROWSER === undefined ? "no chromium is installed" : undefined);
 /** It would run if it ever became markup. */
 const HOSTILE = `<img src=x onerror="document.title='taken'">`;
-
-interface Scene {
-  readonly served: Served;
-  readonly place: Place;
-  /** As the operator. */
-  ask(method: string, path: string, body?: unknown): Promise<Response>;
-  open(screen?: Screen): Promise<Seen>;
-}
-
-async function scene(run: (scene: Scene) => Promise<void>, ...flags: string[]): Promise<void> {
-  await inPlace(async (place) => {
-    const served = await place.serve(["dev", "--listen", "127.0.0.1:0", ...flags]);
-    const token = (await Deno.readTextFile(`${place.dir}/.agentd/token`)).trim();
-    await inBrowser((open) =>
-      run({
-        served,
-        place,
-        open,
-        ask: (method, path, body) =>
-          fetch(served.url + path, {
-            method,
-            headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          }),
-      })
-    );
-  });
-}
 
 test("the agents are listed as they are, and talked to", async () => {
   await scene(async ({ served, open, ask }) => {
@@ -123,7 +95,7 @@ test("a token is asked for when the server wants one, and kept no longer than th
     await page.getByRole("button", { name: "Forget token" }).click();
     await page.getByRole("dialog").getByLabel("Token").waitFor();
     equal(await page.evaluate(keptInTab), 0);
-  }, "--require-token");
+  }, { flags: ["--require-token"] });
 });
 
 test("the pages fit a phone, stand out from their ground in the light and in the dark, and name what they ask for", async () => {

@@ -23,8 +23,8 @@ const ACTIONS = [
 
 const at = (id) => document.getElementById(id);
 
-/** @param trouble what is told of errors @param look looks at the agents at once @param identify asks for another token */
-export function openAgent(id, { trouble, look, identify }) {
+/** @param trouble what is told of errors @param look looks at the agents at once @param identify asks for another token @param asks is told how many questions wait */
+export function openAgent(id, { trouble, look, identify, asks }) {
   const life = new AbortController();
   const { signal } = life;
   const path = `/agents/${encodeURIComponent(id)}`;
@@ -41,7 +41,7 @@ export function openAgent(id, { trouble, look, identify }) {
 
   const talk = openTalk({ id, path, signal, trouble, look: () => soon() });
   const panels = [
-    openAsks({ path, signal, identify, failed, answered: () => soon() }),
+    openAsks({ path, signal, identify, failed, answered: () => soon(), told: asks }),
     openMoney({ id, path, signal }),
     openJobs({ path, signal, isWanted: talk.owns, heard: talk.heard }),
     openModels({ path, signal }),

@@ -14,8 +14,8 @@ export async function openQuestions(path, signal) {
   }
 }
 
-/** @param identify asks for another token @param failed is told of errors @param answered looks at the agent at once */
-export function openAsks({ path, signal, identify, failed, answered }) {
+/** @param identify asks for another token @param failed is told of errors @param answered looks at the agent at once @param told is told how many wait */
+export function openAsks({ path, signal, identify, failed, answered, told }) {
   /** Whether this caller may answer; undefined before somebody asks anything. */
   let may;
   let waiting = [];
@@ -52,6 +52,7 @@ export function openAsks({ path, signal, identify, failed, answered }) {
     at("asks").hidden = waiting.length === 0 && at("asks-said").textContent === "";
     at("asks-title").textContent = waiting.length === 0 ? "Question" : titleOf(waiting.length);
     showHow();
+    told(waiting.length);
     if (hadFocus && !at("questions").contains(document.activeElement)) at("asks-title").focus();
   }
   function showHow() {

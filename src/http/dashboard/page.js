@@ -157,7 +157,9 @@ function go() {
   const id = decodeURIComponent(location.hash.slice(1));
   if (id === (opened?.id ?? "")) return;
   opened?.close();
-  opened = id === "" ? undefined : openAgent(id, { trouble, look, identify });
+  opened = id === ""
+    ? undefined
+    : openAgent(id, { trouble, look, identify, asks: (count) => questions.told(id, count) });
   document.body.classList.toggle("has-agent", opened !== undefined);
   at("chosen").hidden = opened === undefined;
   at("nobody").hidden = opened !== undefined;
