@@ -172,6 +172,12 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     return remove;
   }
 
+  /** What its tries had answered to them. */
+  async function callRowsOf({ id }: Waiting): Promise<string[]> {
+    const calls = await storage.list({ prefix: key.calls(id) });
+    return calls.flatMap((row) => [row.key, ...blobKeys(row.value)]);
+  }
+
   async function accept(envelope: Envelope, opts: AcceptOptions = {}): Promise<Receipt> {
     const bytes = encodeJson(envelope);
     if (bytes.length > MAX_ENVELOPE_BYTES) {
@@ -197,7 +203,7 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
       if (drop) leave(drop);
       const peer = opts.peer && await peerOf(opts.peer);
       if (opts.peer && opts.peer.n <= peer!.n) return receipt(envelope, "queued", true);
-      const dropRows = drop ? await rowsOf(drop) : [];
+      const dropRows = drop ? [...await rowsOf(drop), ...await callRowsOf(drop)] : [];
       n = next++;
       await storage.commit(batchOf(n, envelope, bytes, opts, peer, dropRows));
     } catch (error) {
