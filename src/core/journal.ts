@@ -142,7 +142,9 @@ export function openJournal(
       const { d, path, key: name } = decodeJson<Entry>(bytes);
       const order = { id, digest: d, path, key: name };
       const batch = answer === undefined ? this.fail(id) : this.complete(order, { answer });
-      await storage.commit({ ...batch, check: [{ key: marker, value: open }] });
+      // The entry too: it may have been resolved in between, and begun anew.
+      const check = [{ key: marker, value: open }, { key: at, value: bytes }];
+      await storage.commit({ ...batch, check });
     },
     async cleanup() {
       if (begun++ % SWEEP_EVERY !== 0) return;
@@ -153,7 +155,8 @@ export function openJournal(
         const at = key.journal(row.key.slice(row.key.lastIndexOf("/") + 1));
         const value = await storage.get(at);
         await storage.commit({
-          check: [{ key: at, value }],
+          // The end too: an entry that was begun anew in between has another.
+          check: [{ key: row.key, value: row.value }, { key: at, value }],
           remove: [row.key, at, ...blobKeys(value)],
           put: [],
         });
