@@ -168,10 +168,13 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   }
   async function prune(): Promise<void> {
     const before = key.budgetDay(dayOf(now()) - KEPT_MS);
-    const rows = await storage.list({ prefix: "budget/", limit: PRUNE_BATCH });
-    const remove = rows.map((row) => row.key)
-      .filter((at) => at < before && !open.has(idOf(at)));
-    if (remove.length > 0) await storage.commit({ check: [], remove, put: [] });
+    while (true) {
+      const rows = await storage.list({ prefix: "budget/", limit: PRUNE_BATCH });
+      const old = rows.map((row) => row.key).filter((at) => at < before);
+      const remove = old.filter((at) => !open.has(idOf(at)));
+      if (remove.length > 0) await storage.commit({ check: [], remove, put: [] });
+      if (remove.length < PRUNE_BATCH) return;
+    }
   }
 
   /** Both the mount's own policy and the whole agent's. */
