@@ -117,10 +117,14 @@ test("what an agent asks is answered by the operator, and by nobody else", async
     await questions.getByText("Only the operator answers.").waitFor();
     equal(await page.getByRole("button", { name: "Approve" }).count(), 0);
     equal(await page.getByRole("button", { name: "Deny" }).count(), 0);
-    await questions.getByRole("button", { name: "Use the operator's token" }).click();
+    const use = questions.getByRole("button", { name: "Use the operator's token" });
+    await use.click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await use.click();
     const token = (await Deno.readTextFile(`${place.dir}/.agentd/token`)).trim();
     await page.getByRole("dialog").getByLabel("Token").fill(token);
-    await page.getByRole("dialog").getByRole("button").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Use it" }).click();
 
     await questions.getByRole("button", { name: "Approve" }).focus();
     await page.keyboard.press("Enter");
@@ -245,7 +249,7 @@ test("money, questions and models fit a phone, stand out in the light and in the
         await page.getByRole("button", { name: "Use the operator's token" }).click();
         await fits("a question of which it is told who answers it");
         await page.getByRole("dialog").getByLabel("Token").fill(token);
-        await page.getByRole("dialog").getByRole("button").click();
+        await page.getByRole("dialog").getByRole("button", { name: "Use it" }).click();
         await page.getByRole("button", { name: "Approve" }).waitFor();
         await fits("a question with its answers");
         deepEqual(complaints, [], where);

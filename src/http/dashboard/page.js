@@ -191,11 +191,13 @@ function identify() {
     " of the server's data directory.",
   );
   at("token").value = "";
+  at("cancel").hidden = false;
   dialog.showModal();
 }
 
 function askForToken() {
   if (dialog.open) return;
+  at("cancel").hidden = true;
   if (token.get() !== null) at("ask-why").textContent = "The server does not take this token.";
   token.forget();
   at("token").value = "";
@@ -211,6 +213,10 @@ dialog.addEventListener("close", () => {
   location.reload();
 });
 
+at("cancel").addEventListener("click", () => {
+  at("token").value = "";
+  dialog.close();
+});
 more.addEventListener("click", () => {
   pages++;
   look();
