@@ -125,6 +125,10 @@ export function openCalls(options: CallsOptions): Calls {
         [...unclaimed.values()].some(({ code_digest }) => code_digest === options.codeDigest());
       if (!isOpen()) return;
       await new Promise<void>((resolve) => options.backend.timer(GRACE_MS, resolve));
+      // What an earlier try began and has failed in the meantime was taken back.
+      for (const at of [...unclaimed.keys()]) {
+        if (await storage.get(at) === undefined) unclaimed.delete(at);
+      }
       if (!isOpen()) return;
       throw new FileError("nondeterministic", "call", path, {
         detail:

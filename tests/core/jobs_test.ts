@@ -232,6 +232,56 @@ Deno.test("a job that ends during an export ends after it; a restored agent ends
     assert.deepEqual(ran, ["one"]);
   }));
 
+Deno.test("an envelope that is replayed fresh begins its job anew beside the one that runs, and both end", () =>
+  withDesk(async (subject, desk) => {
+    const work = door();
+    desk.run = async (run) => {
+      await run.asking();
+      await work.pass();
+      return { costMicroUsd: 2 };
+    };
+    let fails = true;
+    const s = await scene(subject, {
+      one: agent(async (ctx, trigger) => {
+        if (trigger.type === "event") ctx.state.heard = (ctx.state.heard ?? 0) + 1;
+        else {
+          await ctx.env.call(`${DESK}/new`, { what: "a", price: 10 });
+          if (fails) throw new Error("after all");
+        }
+      }),
+    }, { budgets: BUDGETS, limits: { retry_ms: [0] } });
+    const { envelope_id } = await s.at("one").send("go");
+    await s.advance(1_000);
+    assert.equal((await jobs(s)).length, 1, "one job over all tries");
+    fails = false;
+    await s.at("one").dead(`replay ${envelope_id} fresh`);
+    await s.quiet();
+    assert.deepEqual((await jobs(s)).map(({ status }) => status), ["running", "running"]);
+    work.open();
+    await s.quiet();
+    assert.deepEqual((await jobs(s)).map(({ status }) => status), ["complete", "complete"]);
+    assert.deepEqual(await s.at("one").state(), { heard: 2 });
+    assert.equal(await balanced(s, subject), 4);
+    assert.deepEqual(await left(subject, "one", "call/"), []);
+  }));
+
+Deno.test("a runtime that stops waits for a job that does not heed it, but not for ever", () =>
+  withDesk(async (subject, desk) => {
+    desk.run = async (run) => {
+      await run.asking();
+      return await new Promise(() => {});
+    };
+    const s = await scene(subject, { one: orders }, { budgets: BUDGETS });
+    await s.at("one").send("a");
+    const stopping = s.runtime.stop(0);
+    await s.advance(6_000);
+    await stopping;
+    await s.restart("crash");
+    const [job] = await jobs(s);
+    assert.deepEqual([job!.status, job!.error?.code], ["failed", "interrupted"]);
+    assert.equal(await balanced(s, subject), 10);
+  }));
+
 Deno.test("two thousand jobs at once end each once", () =>
   withDesk(async (subject, desk) => {
     const work = door();

@@ -106,6 +106,36 @@ for (const ends of ["while it is asked for", "before it is asked for"] as const)
     }));
 }
 
+Deno.test("what an earlier try began, and what failed since, does not have to be asked for again", () =>
+  withDesk(async (subject, desk) => {
+    const asked: string[] = [];
+    const slow = door();
+    const between = door();
+    desk.perform = async ({ what }) => {
+      asked.push(what);
+      if (what !== "slow") return free(what);
+      await slow.pass();
+      throw new FileError("provider_unavailable", "do", what);
+    };
+    let tries = 0;
+    const s = await scene(subject, {
+      one: agent(async (ctx) => {
+        const first = ++tries === 1;
+        await errand(ctx, { what: "quick" });
+        if (!first) await between.pass();
+        ctx.state.got = await errand(ctx, { what: first ? "slow" : "other" });
+      }),
+    }, { limits: { retry_ms: [0], max_tick_ms: 1_000 }, budgets: BUDGETS });
+    await s.at("one").sending("go");
+    await s.advance(1_100);
+    slow.open();
+    await s.quiet();
+    between.open();
+    await s.advance(500);
+    assert.deepEqual(await s.at("one").state(), { got: "other" });
+    assert.deepEqual(asked, ["quick", "slow", "other"]);
+  }));
+
 Deno.test("an effect that outlasts its try keeps its agent in memory, and is known to the next one", () =>
   withDesk(async (subject, desk) => {
     const asked: string[] = [];
