@@ -198,6 +198,25 @@ test("model calls are told with what they say, and who sells models with whether
   });
 });
 
+test("what the trace tells of shows at once, and not at the next look at the agents", async () => {
+  await withSellers(async (scene) => {
+    const { served, ask, open } = scene;
+    const budgets = { "/": { ...DAY, approval_threshold_micro_usd: 10_000 } };
+    await done(ask("POST", "/agents", { id: "bob", agent: "echo", budgets }));
+    const { page } = await open();
+    await page.goto(`${served.url}/#bob`);
+    await page.getByText("None in the last days.").waitFor();
+    // From here on, the next look never ends.
+    const looked = page.waitForRequest(/\/agents\?/);
+    await page.route(/\/agents\?/, () => {});
+    await looked;
+    match(await (await modelCall(scene, "bob", "toy/stalls")).text(), /approval_required/);
+    await page.getByRole("region", { name: "It asks" }).getByText("up to $0.02").waitFor();
+    await done(modelCall(scene, "bob", "echo"));
+    await page.getByRole("region", { name: "Model calls" }).getByText("complete").waitFor();
+  });
+});
+
 test("an assistant's words are shown as they come, and its answer takes their place", async () => {
   await withSellers(async (scene, server) => {
     const { served, ask, open } = scene;
