@@ -188,6 +188,9 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     }
     const held = options.held();
     if (held) await held;
+    // A message that was taken already takes no place, and nothing is dropped for it.
+    const peer = opts.peer && await peerOf(opts.peer);
+    if (opts.peer && opts.peer.n <= peer!.n) return receipt(envelope, "queued", true);
     let drop: Waiting | undefined;
     if (!opts.always && queue.size + coming >= policy.max_depth) {
       const known = opts.peer || opts.again ? undefined : await seen(envelope.id);
@@ -201,8 +204,6 @@ export async function openInbox(options: InboxOptions): Promise<Inbox> {
     let n: number;
     try {
       if (drop) leave(drop);
-      const peer = opts.peer && await peerOf(opts.peer);
-      if (opts.peer && opts.peer.n <= peer!.n) return receipt(envelope, "queued", true);
       const dropRows = drop ? [...await rowsOf(drop), ...await callRowsOf(drop)] : [];
       n = next++;
       await storage.commit(batchOf(n, envelope, bytes, opts, peer, dropRows));
