@@ -16,6 +16,7 @@ const DOORS = [
   "tests/house/lint.ts",
   "tests/house/readme.ts",
   "tests/llama/run.ts",
+  "tests/sim/run.ts",
 ];
 
 const sources = (await files()).filter((file) => file.endsWith(".ts"));

@@ -1,0 +1,65 @@
+/** `deno task sim`: runs seeds one after the other and stops at the first that breaks a promise. Exit codes: 0 all held, 1 one was broken, 2 the words typed make no sense. */
+import { parseArgs } from "node:util";
+import { type Plan, simulate } from "./simulate.ts";
+import { BACKENDS } from "./world.ts";
+
+const USAGE = `deno task sim [--seed N] [--steps M] [--count K] [--backend memory|sqlite]
+
+  --seed N      the first seed; by default 1
+  --steps M     steps of each; by default 200
+  --count K     so many seeds from there on; by default 1
+  --backend B   by default memory`;
+
+const OPTIONS = {
+  seed: { type: "string", default: "1" },
+  steps: { type: "string", default: "200" },
+  count: { type: "string", default: "1" },
+  backend: { type: "string", default: "memory" },
+  help: { type: "boolean" },
+} as const;
+
+function misused(why: string): number {
+  console.error(`${why}\n\n${USAGE}`);
+  return 2;
+}
+
+async function main(args: string[]): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: OPTIONS }));
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const [seed, steps, count] = [values.seed, values.steps, values.count].map(Number);
+  const backend = BACKENDS.find((name) => name === values.backend);
+  if (!backend) return misused(`There is no backend "${values.backend}".`);
+  if (![seed, steps, count].every((n) => Number.isSafeInteger(n) && n! >= 0)) {
+    return misused("A seed, steps and a count are whole numbers.");
+  }
+  return await run({ seed: seed!, steps: steps!, backend }, count!);
+}
+
+async function run(first: Plan, count: number): Promise<number> {
+  const all = { sent: 0, ticks: 0, deaths: 0, asked: 0 };
+  for (let n = 0; n < count; n++) {
+    try {
+      const told = await simulate({ ...first, seed: first.seed + n });
+      for (const name of ["sent", "ticks", "deaths", "asked"] as const) all[name] += told[name];
+    } catch (error) {
+      console.error(error instanceof Error ? error.message : error);
+      return 1;
+    }
+  }
+  const { sent, ticks, deaths, asked } = all;
+  console.log(
+    `${count} seeds from ${first.seed} of ${first.steps} steps on ${first.backend}: ` +
+      `${sent} messages, ${ticks} ticks, ${deaths} restarts and crashes, ${asked} asked of the shop; all held`,
+  );
+  return 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
