@@ -1,5 +1,5 @@
 /** Files in one call: open, do the one thing, close. Works on any `FileService`, and adds nothing that a handle could not do. */
-import { FileError, hasCode } from "./error.ts";
+import { FileError, hasCode, retold } from "./error.ts";
 import {
   type Entry,
   type FileHandle,
@@ -116,7 +116,7 @@ export async function appendJson(
   await put(files, path, "append", json(value), { type: "application/json", ...options });
 }
 
-/** Writes a request and reads its answer on one handle. */
+/** Writes a request and reads its answer on one handle. What fails in between is told as a `call`, which is all that was asked for. */
 export async function call(
   files: FileService,
   path: string,
@@ -125,9 +125,19 @@ export async function call(
 ): Promise<Uint8Array> {
   const { maxBytes, ...open } = options;
   return await using(files, path, "call", open, async (handle) => {
-    await handle.write(typeof request === "string" ? encoder.encode(request) : request);
-    return await all(handle, path, maxBytes);
+    try {
+      await handle.write(typeof request === "string" ? encoder.encode(request) : request);
+      return await all(handle, path, maxBytes);
+    } catch (error) {
+      throw asCall(error);
+    }
   });
+}
+
+function asCall(error: unknown): unknown {
+  const { name, op, path } = error as FileError;
+  const isPart = name === "FileError" && (op === "read" || op === "write");
+  return isPart ? retold(error, "call", path) : error;
 }
 
 export async function callText(

@@ -1,7 +1,7 @@
 /** What handles of rows add to the laws: streams in and out, and what a row is told of their end. */
 import assert from "../assert.ts";
 import { feed } from "../../src/fs/feed.ts";
-import { dir, file, type FileRow, tree, type Writer } from "../../src/fs/tree.ts";
+import { dir, file, type FileRow, refusal, tree, type Writer } from "../../src/fs/tree.ts";
 import { call, readText, watch, writeText } from "../../src/fs/use.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -210,6 +210,15 @@ Deno.test("a call whose answer nobody reads is performed to its end", async () =
   await handle.close();
   assert.deepEqual(steps, ["x", "end"]);
   assert.equal(new TextDecoder().decode(await call(files, "/")), "a");
+});
+
+Deno.test("what fails in a call is told as a call, though its handle was read", async () => {
+  const files = tree(file({
+    call() {
+      throw refusal("not_ready", "it sleeps");
+    },
+  }));
+  await assert.rejects(call(files, "/", "x"), { op: "call", code: "not_ready" });
 });
 
 Deno.test("a call that failed is not tried again at close", async () => {
