@@ -2,9 +2,10 @@
 import { deepEqual, equal } from "../assert.ts";
 import { type Finding, groupLines, look } from "../../src/cli/doctor/finding.ts";
 import { isOlder } from "../../src/cli/doctor/machine.ts";
-import { modelsIn } from "../../src/cli/doctor/models.ts";
+import { ask, modelsIn } from "../../src/cli/doctor/models.ts";
 import { painter } from "../../src/cli/terminal.ts";
 import { FileError } from "../../src/fs/error.ts";
+import { VERSION_HEADER } from "../../src/http/app.ts";
 
 Deno.test("what may not be looked at is no fault; all else that fails is", async () => {
   const fails = (error: unknown) =>
@@ -64,4 +65,18 @@ Deno.test("the models of either kind of server; an answer of another kind has no
   deepEqual(modelsIn({ models: [{ name: "llama3:8b", size: 1 }] }), ["llama3:8b"]);
   deepEqual(modelsIn({ data: [] }), []);
   for (const other of [undefined, null, 1, [], {}, { data: 1 }]) equal(modelsIn(other), undefined);
+});
+
+Deno.test("agentd, which lists models too, is not taken for a model server", async () => {
+  const found = async (headers: Record<string, string>) => {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => Response.json({ data: [{ id: "m" }] }, { headers }),
+    );
+    const { port } = server.addr;
+    const told = await ask({ name: "llama.cpp", port, path: "/v1/models", start: "start it" });
+    return [told.state, told.found.replace(`127.0.0.1:${port}`, "HERE")];
+  };
+  deepEqual(await found({}), ["ok", "HERE · m"]);
+  deepEqual(await found({ [VERSION_HEADER]: "0.1.0" }), ["absent", "agentd is at HERE"]);
 });

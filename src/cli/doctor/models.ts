@@ -1,10 +1,11 @@
 /** Model servers on this machine, where they usually are. */
+import { VERSION_HEADER } from "../../http/app.ts";
 import { type Finding, type Group, look } from "./finding.ts";
 
 const ANSWER_MS = 1_500;
 const HOST = "127.0.0.1";
 
-interface Kind {
+export interface Kind {
   readonly name: string;
   readonly port: number;
   /** Where it lists its models. */
@@ -29,7 +30,8 @@ export async function lookAtModels(): Promise<Group> {
   return { title: "Model servers", findings };
 }
 
-async function ask(kind: Kind): Promise<Finding> {
+/** Another agentd sells what its agents may use: no model server of its own. */
+export async function ask(kind: Kind): Promise<Finding> {
   const { name, port, path } = kind;
   const at = `${HOST}:${port}`;
   let response: Response;
@@ -39,14 +41,15 @@ async function ask(kind: Kind): Promise<Finding> {
     if (error instanceof Deno.errors.NotCapable) throw error;
     return absent(kind, `nobody answers at ${at}`);
   }
-  const type = response.headers.get("content-type") ?? "";
+  if (response.headers.has(VERSION_HEADER)) {
+    await response.body?.cancel();
+    return absent(kind, `agentd is at ${at}`);
+  }
   const models = modelsIn(await response.json().catch(() => undefined));
   if (models) {
     const some = models.slice(0, 3).join(", ") + (models.length > 3 ? " …" : "");
     return { name, state: "ok", found: `${at} · ${models.length === 0 ? "no models yet" : some}` };
   }
-  // A refusal of this program's own form.
-  if (type.startsWith("application/problem+json")) return absent(kind, `agentd is at ${at}`);
   return absent(kind, `something else answers at ${at}`);
 }
 
