@@ -54,7 +54,10 @@ export const run: Action = async (call) => {
     const { tick, replies } = await withProgress(call, `waiting for ${named}`, done);
     if (!tick.success) throw tickFailed(call, named, tick);
     if (call.json) printJson(call, { tick, replies });
-    else printReplies(call, replies, `tick 1 · ${span(tick.duration_ms)}`);
+    else {
+      const without = words.length === 0 ? " · no message was given" : "";
+      printReplies(call, replies, `tick 1 · ${span(tick.duration_ms)}${without}`);
+    }
   } finally {
     await runtime.stop(0);
     await compute.close();

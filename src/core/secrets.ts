@@ -102,10 +102,10 @@ export async function openSecrets(store: SecretStore, now: () => number): Promis
     return done;
   }
   const find = (name: string) => kept.find((secret) => secret.name === name);
-  function mustFind(name: string): KeptSecret {
+  function mustFind(name: string, advice: string): KeptSecret {
     const found = find(name);
     if (found) return found;
-    throw refusal("not_found", name, "there is no such secret; an operator sets it");
+    throw refusal("not_found", name, `there is no secret ${name}; ${advice}`);
   }
   return {
     list: () => kept.map(infoOf),
@@ -124,16 +124,21 @@ export async function openSecrets(store: SecretStore, now: () => number): Promis
       }),
     remove: (name) =>
       change(() => {
-        const gone = mustFind(name);
+        const gone = mustFind(name, "agentd secret list tells those there are");
         return { next: kept.filter((secret) => secret !== gone), answer: undefined };
       }),
     use(name, use) {
-      const secret = mustFind(name);
+      const secret = mustFind(name, howToSet(name, use));
       mustBeBound(secret, use);
       return secret.value;
     },
     redactor: redactor(() => known),
   };
+}
+
+function howToSet(name: string, { mount, host }: SecretUse): string {
+  const only = host === undefined ? "" : ` --host ${host.host}`;
+  return `an operator sets it: agentd secret set ${name} --mount ${mount}${only}`;
 }
 
 function changed(

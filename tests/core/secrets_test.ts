@@ -23,7 +23,12 @@ Deno.test("secrets: used by whom it is bound to, at the place it is bound to, an
   for (const host of [http, { ...api, port: 8443 }, { ...api, host: "evil.test" }]) {
     throws(() => secrets.use("KEY", { mount: "/http", agent: bob, host }), denied);
   }
-  throws(() => secrets.use("OTHER", { mount: "/http", host: api }), { code: "not_found" });
+  throws(() => secrets.use("OTHER", { mount: "/http", host: api }), {
+    code: "not_found",
+    detail:
+      "there is no secret OTHER; an operator sets it: agentd secret set OTHER --mount /http " +
+      `--host ${api.host}`,
+  });
   await secrets.set("MODEL", { value: VALUE, mounts: ["/compute"] });
   equal(secrets.use("MODEL", { mount: "/compute" }), VALUE);
   equal(secrets.use("MODEL", { mount: "/compute", agent: ann }), VALUE);

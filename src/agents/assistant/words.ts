@@ -54,6 +54,8 @@ const REASONS: Readonly<Record<string, string>> = {
   approval_required: "A person has to allow this model call first",
   budget_exceeded: "My budget does not allow this model call",
   insufficient_credits: "The provider wants to be paid first",
+  max_cost_required: "I cannot bound what this model call costs; max_step_cost_micro_usd in my " +
+    "config would",
   not_found: "I cannot have this model",
   not_supported: "This model cannot do that",
   permission_denied: "I may not make this model call",
@@ -74,8 +76,10 @@ export function failureOf(error: unknown): Failure {
   return { code: codeOf(error), message: detail ?? message };
 }
 
-export const NO_MODEL = "I have no model. Start a model server on this machine or give me one by " +
-  "name: agentd create <id> assistant --model <name>; agentd ls <id>/compute/providers/ shows who is there.";
+export const NO_MODEL =
+  "I have no model. Start a model server on this machine (Ollama, llama.cpp, " +
+  "LM Studio, vLLM) and ask again, or make an assistant that has a model by name: agentd create <id> assistant " +
+  "--model <name>. Who sells models: agentd ls <id>/compute/providers/";
 
 export function noToolsNote(model: string): string {
   return `(The model ${model} has no tool calls, so I cannot use my files: I can only talk.)`;

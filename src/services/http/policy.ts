@@ -53,18 +53,27 @@ export function mustAllow(policy: HttpPolicy, method: string, to: Endpoint): voi
     const place = (to.host.includes(":") ? `[${to.host}]` : to.host) + (own ? "" : `:${to.port}`);
     throw refusal(
       "permission_denied",
-      `${place} is not among the allowed_hosts of /http/policy (${told(policy.allowed_hosts)})`,
+      `${place} is not among the allowed_hosts of /http/policy (${told(policy.allowed_hosts)}); ` +
+        changeBy("allowed_hosts", [...policy.allowed_hosts, place]),
     );
   }
   if (!policy.methods.some((allowed) => allowed === method)) {
     throw refusal(
       "permission_denied",
-      `${method} is not among the methods of /http/policy (${told(policy.methods)})`,
+      `${method} is not among the methods of /http/policy (${told(policy.methods)}); ` +
+        changeBy("methods", [...policy.methods, method]),
     );
   }
 }
 
 const MAX_TOLD = 10;
+
+/** What an operator would write; of a long list not all, and then not as a command that would lose the rest. */
+function changeBy(field: "allowed_hosts" | "methods", list: readonly string[]): string {
+  if (list.length > MAX_TOLD) return `an operator adds it to ${field}`;
+  const change = JSON.stringify({ [field]: list });
+  return `an operator allows it by: agentd write <agent>/http/policy '${change}'`;
+}
 
 function told(list: readonly string[]): string {
   if (list.length === 0) return "none";

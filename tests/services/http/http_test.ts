@@ -55,6 +55,10 @@ Deno.test("http: nothing is allowed until an operator says so, and who may not s
   deepEqual(policy.allowed_hosts, []);
   const error = await ask({ url: "https://example.com/" }).then(() => undefined, (error) => error);
   match(error?.detail, /example\.com is not among the allowed_hosts of \/http\/policy \(none\)/);
+  match(
+    error?.detail,
+    /agentd write <agent>\/http\/policy '\{"allowed_hosts":\["example\.com"\]\}'/,
+  );
   for (const viewer of ["local", "agent"] as const) {
     await rejects(writeText(await as(viewer), "/http/policy", "{}"), denied, viewer);
   }
