@@ -1,10 +1,12 @@
 /** `agentd approvals`, `approve` and `deny`: what agents ask of people, and the answers. */
 import type { Approval } from "../core/approval.ts";
 import type { AgentId } from "../core/id.ts";
-import { hasCode } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
+import type { FileService } from "../fs/file.ts";
 import { readJson, writeText } from "../fs/use.ts";
 import type { Client } from "../http/client.ts";
 import { type Action, answer, arg, type Call, maybeArg, option, withProgress } from "./call.ts";
+import type { Letter } from "./deadletter.ts";
 import { EXIT, trouble } from "./exit.ts";
 import { ago, clip, dollars, safeLine, table } from "./print.ts";
 import { idOf, inAgent } from "./target.ts";
@@ -38,10 +40,27 @@ export const decide = (word: "approve" | "deny"): Action => async (call) => {
   const at = `${DIR}/${encodeName(approval)}`;
   await inAgent(agent, () => writeText(files, at, word));
   const decided = await inAgent(agent, () => readJson<Approval>(files, at));
+  const late = word === "approve" ? await givenUp(files, approval) : undefined;
   answer(call, { ...decided, agent }, () => [
     `${agent}: ${what(decided)} ${word === "approve" ? "may pass, once" : "was denied"}`,
+    ...late === undefined ? [] : [
+      `The message that asked was given up meanwhile; once more: ` +
+      `${call.program} deadletter ${agent} replay ${late}`,
+    ],
   ]);
 };
+
+/** The dead letter that is one because the yes came late: its last error names the approval. */
+async function givenUp(files: FileService, approval: string): Promise<string | undefined> {
+  try {
+    const letters = await readJson<readonly Letter[]>(files, "/deadletter/list");
+    return letters.find(({ last_error }) => last_error?.message.includes(approval))?.id;
+  } catch (error) {
+    // The yes is given; what cannot be seen, as where the directory is not mounted, is no fault of it.
+    if (error instanceof FileError) return undefined;
+    throw error;
+  }
+}
 
 /** What is no name cannot be an id either. */
 function encodeName(id: string): string {

@@ -49,7 +49,8 @@ async function act(call: Call, files: FileService, agent: string): Promise<void>
   }
 }
 
-interface Letter {
+/** A line of `/deadletter/list`. */
+export interface Letter {
   readonly id: string;
   readonly sender: string;
   readonly reason: string;

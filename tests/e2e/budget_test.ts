@@ -129,6 +129,31 @@ testOnLinux("what an agent asks is listed, answered, and passes once", async () 
   });
 });
 
+testOnLinux(
+  "a yes that comes when the message was given up says how to send it once more",
+  async () => {
+    await inPlace(async (place) => {
+      await place.serve();
+      const agentd = doing(place);
+      const code = `export default { name: "w", async onTrigger(ctx, trigger) {
+      if (trigger.type === "message") await ctx.env.write("/files/a", "a");
+    } };`;
+      Deno.writeTextFileSync(`${place.dir}/w.js`, code);
+      const terms = ["--mount", "/files=approve", "--limits", '{"retry_ms":[]}'];
+      await agentd("create", "bob", "w.js", ...terms);
+      const sent = await place.run(["send", "bob", "go", "--wait"]);
+      match(sent.err, /approval_required/);
+      const [asked] = JSON.parse(await agentd("approvals", "--json"));
+      const said = await agentd("approve", asked.id);
+      const again = /^The message that asked was given up.*: .*(deadletter bob replay env_\S+)\n$/m;
+      match(said, again);
+      await agentd(...again.exec(said)![1]!.split(" "));
+      await agentd("tick", "bob");
+      equal(await agentd("cat", "bob/files/a"), "a");
+    });
+  },
+);
+
 const FLEET = (amount: string) => `
 version: 1
 agents:
