@@ -38,6 +38,8 @@ export interface Calls {
   forget(at: string): Batch;
   /** Whether something of this envelope was recorded, now or before. */
   readonly any: boolean;
+  /** What earlier tries have recorded is among its rows from now on, also where this one asks for nothing. */
+  known(): Promise<void>;
   /** All its rows; they go with the commit of the tick. */
   rows(): string[];
 }
@@ -153,6 +155,9 @@ export function openCalls(options: CallsOptions): Calls {
     },
     get any() {
       return keys.size > 0;
+    },
+    async known() {
+      await (earlier ??= load());
     },
     rows: () => [...keys],
   };

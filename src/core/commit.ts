@@ -35,6 +35,7 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
   });
   const record = recordOf(live, effects, tick, t.trigger, result.state);
   // Asked before the turn is looked at, which nobody may change between the look and the commit.
+  if (entry.tries) await effects.outside.known();
   const remove = await live.inbox.rowsOf(entry);
   const along: Batch = {
     check: [],

@@ -231,3 +231,23 @@ Deno.test("the record of a tick says what it has bought, over all its tries", as
   assert.deepEqual(told, [["rolled_back", 4, 7], ["committed", 4, 7]]);
   await opened.close();
 });
+
+Deno.test("records of an earlier try go with the tick, also when it asks for nothing any more", async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const s = await scene(subject, {
+    one: agent(async (ctx) => {
+      if (ctx.tick.attempt > 1) return;
+      await ctx.env.call(`${SHOP}/buy`, { item: "a", price: 1 });
+      throw new Error("after all");
+    }),
+  }, {
+    limits: { retry_ms: [1_000] },
+    budgets: { [SHOP]: { per_day_micro_usd: 50, approvers: [] } },
+  });
+  await s.at("one").send("go");
+  assert.equal((await subject.backend.storage(ID).list({ prefix: "call/" })).length, 1);
+  await s.advance(1_000);
+  assert.deepEqual(await subject.backend.storage(ID).list({ prefix: "call/" }), []);
+  await opened.close();
+});
