@@ -9,7 +9,7 @@ export const NONE = "none";
 
 /** `$0.05`, `0.05` or `none`. @throws usage error */
 export function readAmount(text: string): MicroUsd | typeof NONE {
-  return text === NONE ? NONE : amountOf(text, `For example $0.05, or ${NONE}.`);
+  return text === NONE ? NONE : amountOf(text, `For example '$0.05', or ${NONE}.`);
 }
 
 /** `$1/day`, `$1` or `none`. @throws usage error */
@@ -44,10 +44,22 @@ export function budgetWords(policy: BudgetPolicy): string {
   ].join(" · ");
 }
 
+/** Of `$100` without quotes a shell leaves `00`: what would then be a limit of nothing is asked about. */
+const WHAT_A_SHELL_LEAVES = /^0+$/;
+const TOO_FINE = /^\$?\d+\.\d{7,}$/;
+
 function amountOf(text: string, hint: string): MicroUsd {
+  const shown = JSON.stringify(text);
+  if (WHAT_A_SHELL_LEAVES.test(text)) {
+    throw usage(
+      `${shown}: nothing is written '$0', and of more the shell has taken the $ and a digit`,
+      hint,
+    );
+  }
+  if (TOO_FINE.test(text)) throw usage(`${shown} is finer than $0.000001, the smallest amount`);
   try {
     return parseDollars(text);
   } catch {
-    throw usage(`${JSON.stringify(text)} is no amount of dollars`, hint);
+    throw usage(`${shown} is no amount of dollars`, hint);
   }
 }

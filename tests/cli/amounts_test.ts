@@ -18,6 +18,8 @@ Deno.test("an amount is in dollars, or there is none", () => {
     "$1/day",
     "NaN",
     "None",
+    "00",
+    "0",
   ];
   for (const text of bad) throws(() => readAmount(text), MISTYPED, text);
 });
@@ -28,6 +30,13 @@ Deno.test("a budget is for a day, which need not be said", () => {
   for (const text of ["$1/hour", "$1/", "/day", "day", "", "$1/day/day"]) {
     throws(() => readDaily(text), MISTYPED, text);
   }
+});
+
+Deno.test("what is no amount is told with what may have been meant", () => {
+  // `$100/day` and `$10` as a shell leaves them without quotes
+  throws(() => readDaily("00/day"), { message: /the shell has taken the \$/ });
+  throws(() => readAmount("0"), { message: /nothing is written '\$0'/ });
+  throws(() => readAmount("$0.0000001"), { message: /the smallest amount/ });
 });
 
 Deno.test("a budget is of all that an agent does, or of a mount", () => {
