@@ -8,11 +8,12 @@ import { makePurse } from "./money.ts";
 import { lineOf, type Plan, simulate } from "./simulate.ts";
 import { NOTHING } from "./worker.ts";
 
-/** What each once found is told in docs/reliability.md. */
+/** What some of them once found is told in docs/reliability.md. */
 const SEEDS: readonly Plan[] = [
   { seed: 20, steps: 100, backend: "memory" },
   { seed: 19, steps: 90, backend: "memory" },
-  { seed: 24, steps: 170, backend: "memory" },
+  { seed: 24, steps: 100, backend: "memory" },
+  { seed: 63, steps: 110, backend: "memory" },
   { seed: 3, steps: 50, backend: "sqlite" },
   { seed: 5, steps: 30, backend: "sqlite" },
 ];

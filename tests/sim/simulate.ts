@@ -35,7 +35,7 @@ export function lineOf({ seed, steps, backend }: Plan): string {
 /** Rejects with what was broken, the step in which it was seen, and the line that repeats it. */
 export async function simulate(plan: Plan): Promise<Told> {
   const world = await openWorld(plan.seed, plan.backend);
-  const story: Story = { world, posts: [], step: 0 };
+  const story: Story = { world, posts: [], keyed: [], step: 0 };
   const taken: string[] = [];
   try {
     for (; story.step < plan.steps; story.step++) {

@@ -2,6 +2,7 @@
 import { holds, refuses, same } from "../../conformance/expect.ts";
 import { door } from "../../conformance/ticks/scene.ts";
 import { SHOP } from "../../conformance/ticks/shop.ts";
+import { JOURNAL_TTL_MS } from "../../src/core/journal.ts";
 import type { Json } from "../../src/core/envelope.ts";
 import { codeOf } from "../../src/fs/error.ts";
 import { writeText } from "../../src/fs/use.ts";
@@ -20,6 +21,8 @@ interface Post {
 export interface Story {
   readonly world: World;
   readonly posts: Post[];
+  /** Purchases under a key, with the time at which they were first asked for. */
+  readonly keyed: { readonly id: string; readonly key: string; readonly atMs: number }[];
   /** The number of the step. */
   step: number;
 }
@@ -129,10 +132,13 @@ const STEPS: Record<StepName, (story: Story) => Promise<void>> = {
       if (codeOf(error) !== "inbox_full" || word !== "replay") throw error;
     }
   },
-  async buy({ world, step }) {
-    const { s, chance } = world;
-    const id = chance.pick(world.ids);
-    const key = `${chance.below(2) === 0 ? step : chance.below(step + 1)}`;
+  async buy({ world, step, keyed }) {
+    const { s, chance, clock } = world;
+    // A key that is older may be forgotten, and is another one then.
+    const known = keyed.filter(({ atMs }) => clock.latest - atMs < JOURNAL_TTL_MS);
+    const isNew = known.length === 0 || chance.percent(50);
+    const { id, key } = isNew ? { id: chance.pick(world.ids), key: `${step}` } : chance.pick(known);
+    if (isNew) keyed.push({ id, key, atMs: clock.now() });
     const wish = { item: `${id} by key ${key}`, price: 20, key };
     try {
       await s.at(id).call(`${SHOP}/buy`, JSON.stringify(wish));
