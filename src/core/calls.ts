@@ -3,7 +3,7 @@ import { FileError } from "../fs/error.ts";
 import type { Backend } from "./backend.ts";
 import type { AgentStorage, Batch } from "./storage.ts";
 import { blobKeys, largeRows, readLarge } from "./blob.ts";
-import { decodeJson, encodeJson } from "./code.ts";
+import { decodeJson, encodeJson, encodeText, shortDigest } from "./code.ts";
 import { key } from "./keys.ts";
 import { type Ending, isDone } from "./ending.ts";
 
@@ -29,8 +29,12 @@ export interface Calls {
   release(at: string): void;
   /** A record as it stands now; what was done for an earlier try may have ended since it was claimed. */
   again(at: string): Promise<CallRow | undefined>;
+  /** Whether a record stands there. */
+  has(at: string): boolean;
+  /** What puts that a request was refused for now: in the next try it may be had, and is no new one. */
+  refuse(path: string, digest: string): Batch;
   /** Rejects with `nondeterministic` when an earlier try with the same code did something that this one has not asked for yet. */
-  mustBeForeseen(path: string): Promise<void>;
+  mustBeForeseen(path: string, digest: string): Promise<void>;
   /** What puts a record; remembered for `rows` once it is committed. */
   record(at: string, ending: Ending | undefined): Batch;
   recorded(batch: Batch): void;
@@ -70,11 +74,18 @@ export function openCalls(options: CallsOptions): Calls {
   const slots = new Map<string, Slots>();
   const unclaimed = new Map<string, CallRow>();
   const keys = new Set<string>();
+  /** Of this try and of those before. */
+  const refused = new Set<string>();
   let earlier: Promise<Map<string, CallRow>> | undefined;
 
   async function load(): Promise<Map<string, CallRow>> {
     const found = new Map<string, CallRow>();
     for (const row of await storage.list({ prefix: key.calls(envelope) })) {
+      if (row.key.startsWith(key.refused(envelope, ""))) {
+        keys.add(row.key);
+        refused.add(row.key);
+        continue;
+      }
       const call = await read(row.key);
       if (!call) continue;
       slotsOf(row.key).recorded.push(row.key);
@@ -90,6 +101,8 @@ export function openCalls(options: CallsOptions): Calls {
     for (const chunk of blobKeys(await storage.get(at))) keys.add(chunk);
     return decodeJson<CallRow>(bytes);
   }
+  const refusedAt = (path: string, of: string) =>
+    key.refused(envelope, shortDigest(`${path} ${of}`));
   function slotsOf(at: string): Slots {
     const same = at.slice(0, at.lastIndexOf("/"));
     let known = slots.get(same);
@@ -122,7 +135,15 @@ export function openCalls(options: CallsOptions): Calls {
       }
       return row;
     },
-    async mustBeForeseen(path) {
+    has: (at) => keys.has(at),
+    refuse(path, digest) {
+      const at = refusedAt(path, digest);
+      keys.add(at);
+      refused.add(at);
+      return { check: [], remove: [], put: [{ key: at, value: encodeText("{}") }] };
+    },
+    async mustBeForeseen(path, digest) {
+      if (refused.has(refusedAt(path, digest))) return;
       const isOpen = () =>
         [...unclaimed.values()].some(({ code_digest }) => code_digest === options.codeDigest());
       if (!isOpen()) return;

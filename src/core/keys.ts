@@ -115,6 +115,8 @@ export const key = {
   call: (envelope: string, path: string, digest: string, nth: number) =>
     `${key.calls(envelope)}${keyName(path)}/${digest}/${padN(nth)}`,
   calls: (envelope: string) => `call/${envelope}/`,
+  /** A request in the tick of an envelope that was refused for now. No path is written like that: see `keyName`. */
+  refused: (envelope: string, digest: string) => `${key.calls(envelope)}~refused/${digest}`,
   /** An idempotency key's entry. */
   journal: (id: string) => `journal/${id}`,
   /** When a journal's entry may go. */

@@ -162,11 +162,32 @@ async function journaledOnce(
     const { key } = order.idempotency!;
     journal = { id, digest: course.digest, path, key, fresh: found.fresh };
   }
-  if (effects) await effects.outside.mustBeForeseen(order.path);
+  if (effects) await effects.outside.mustBeForeseen(order.path, course.digest);
   try {
     return await begin({ ...course, journal });
+  } catch (error) {
+    if (effects && claim && !effects.outside.has(claim.at)) {
+      await noteRefused(live, effects, course);
+    }
+    throw error;
   } finally {
     if (journal) cleanup(live).catch(() => {});
+  }
+}
+
+/** What is refused before anybody was asked leaves no record of an answer, but is no new request to the next try, which may have it. */
+async function noteRefused(
+  live: Live,
+  effects: Effects,
+  { order, digest }: Pick<Course, "order" | "digest">,
+): Promise<void> {
+  if (effects.over) return;
+  const first = firstTry(live, effects);
+  try {
+    await commit(live, joinBatches(effects.outside.refuse(order.path, digest), first));
+    if (first !== NOTHING) begun(live, effects);
+  } catch {
+    // The refusal is what its caller is told; where it could not be noted, the next try may have to be replayed.
   }
 }
 

@@ -251,3 +251,36 @@ Deno.test("records of an earlier try go with the tick, also when it asks for not
   assert.deepEqual(await subject.backend.storage(ID).list({ prefix: "call/" }), []);
   await opened.close();
 });
+
+Deno.test("what was refused for want of money may be had by the next try, whatever else was bought", async () => {
+  const opened = await memoryTicks().open();
+  const { subject } = opened;
+  const s = await scene(subject, {
+    one: agent(async (ctx) => {
+      const wishes: Wish[] = [{ item: "dear", price: 40 }, { item: "cheap", price: 1 }];
+      ctx.state.got = [];
+      for (const wish of wishes) {
+        try {
+          await ctx.env.call(`${SHOP}/buy`, wish as unknown as Json);
+          ctx.state.got.push(wish.item);
+        } catch (error) {
+          if (!hasCode(error, "budget_exceeded")) throw error;
+        }
+      }
+      if (ctx.tick.attempt === 1) throw new Error("after all");
+    }),
+  }, {
+    limits: { retry_ms: [1_000] },
+    budgets: { [SHOP]: { per_day_micro_usd: 20, approvers: [] } },
+  });
+  const one = s.at("one");
+  await one.send("go");
+  await s.restart("crash");
+  await one.write("/budget/policy", { [SHOP]: { per_day_micro_usd: 100 } });
+  await s.advance(1_000);
+  assert.deepEqual(await one.letters(), []);
+  assert.deepEqual(await subject.backend.storage(ID).list({ prefix: "call/" }), []);
+  assert.deepEqual(await one.state(), { got: ["dear", "cheap"] });
+  assert.deepEqual(subject.shop.asked, ["cheap", "dear"]);
+  await opened.close();
+});

@@ -228,10 +228,9 @@ function ordered({ id, sent, replayed }: Part, { memory }: Sight): void {
 function fails({ id }: Part, { letters }: Sight): void {
   for (const { id: envelope, reason, code, message } of letters) {
     if (reason === "overflow") continue;
-    // A purchase that was refused for want of money and then had it is a new one to the next try.
     const known = code === "timeout" || code === "interrupted" ||
       (code === "agent_error" &&
-        /as asked|provider_unavailable|nondeterministic/.test(message ?? ""));
+        /as asked|provider_unavailable/.test(message ?? ""));
     holds(known, `${id}: ${envelope} was given up with ${code}: ${message}`);
   }
 }

@@ -14,6 +14,7 @@ const SEEDS: readonly Plan[] = [
   { seed: 19, steps: 90, backend: "memory" },
   { seed: 24, steps: 100, backend: "memory" },
   { seed: 63, steps: 110, backend: "memory" },
+  { seed: 306, steps: 40, backend: "memory" },
   { seed: 3, steps: 50, backend: "sqlite" },
   { seed: 5, steps: 30, backend: "sqlite" },
 ];
