@@ -13,7 +13,7 @@ const AGENTS = Number(Deno.args[0] ?? 100_000);
 const WAKES = 300;
 const BATCH = 500;
 /** How long an idle server is looked at. */
-const IDLE_MS = 20_000;
+const IDLE_MS = 60_000;
 
 /** A data directory with so many sleeping agents, each with a state, a key and a few rows, written as the runtime writes them. */
 async function fleet(dir: string, count: number): Promise<void> {
