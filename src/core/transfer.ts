@@ -35,6 +35,19 @@ const MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES;
 const BATCH_ROWS = 256;
 const BATCH_BYTES = 2 * 1024 * 1024;
 
+/** What was done and paid outside, and what people were asked about it. */
+const BOUGHT = [
+  "open/",
+  "job/",
+  "jobvalue/",
+  "jobevent/",
+  "jobend/",
+  "journal/",
+  "journalend/",
+  "budget/",
+  "approval/",
+  "question/",
+];
 /** What a clone does not take over: what is on its way belongs to the one life it was sent in. */
 const NOT_CLONED = [
   "inbox/",
@@ -48,16 +61,7 @@ const NOT_CLONED = [
   "call/",
   "outbox/",
   "reply/",
-  "open/",
-  "job/",
-  "jobvalue/",
-  "jobevent/",
-  "jobend/",
-  "journal/",
-  "journalend/",
-  "budget/",
-  "approval/",
-  "question/",
+  ...BOUGHT,
 ];
 /** Families that a file may hold; the rest is made anew. `trace/` is evidence of this machine and stays. */
 const CARRIED = [
@@ -86,16 +90,7 @@ const CARRIED = [
   "file/",
   "blob/",
   "draft/",
-  "open/",
-  "job/",
-  "jobvalue/",
-  "jobevent/",
-  "jobend/",
-  "journal/",
-  "journalend/",
-  "budget/",
-  "approval/",
-  "question/",
+  ...BOUGHT,
   "trajectory/",
 ];
 
