@@ -30,9 +30,11 @@ export async function onTerminal(
   typing: readonly (readonly [string, string])[],
 ): Promise<{ code: number; shown: string }> {
   const program = BINARY ?? `${Deno.execPath()} run -A --quiet ${MAIN}`;
+  // A shell that stayed would take Ctrl-C for itself too, and end with a code of its own.
   const child = new Deno.Command("/usr/bin/script", {
-    args: ["-qefc", `${program} ${args.join(" ")}`, "/dev/null"],
+    args: ["-qefc", `exec ${program} ${args.join(" ")}`, "/dev/null"],
     cwd: dir,
+    env: { SHELL: "/bin/sh" },
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
