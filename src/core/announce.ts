@@ -3,7 +3,7 @@ import { FileError } from "../fs/error.ts";
 
 export interface Announcer<T> {
   tell(item: T): void;
-  /** Everything told from this call on, until the signal aborts. Rejects with `rate_limited` when the listener fell more than `MAX_BEHIND` behind. */
+  /** Everything told from this call on, until the signal aborts. Rejects with `rate_limited` when the listener fell more than `MAX_BEHIND` or the announcer's bytes behind. */
   listen(signal: AbortSignal): AsyncIterableIterator<T>;
   readonly listeners: number;
   /** Ends every listener. */
@@ -13,7 +13,14 @@ export interface Announcer<T> {
 /** A listener that leaves more than so many items unread is dropped. */
 export const MAX_BEHIND = 20_000;
 
-export function announcer<T>(): Announcer<T> {
+export interface Weighed<T> {
+  /** In bytes. */
+  readonly size: (item: T) => number;
+  /** A listener that leaves more than so many bytes unread is dropped too. */
+  readonly maxSize: number;
+}
+
+export function announcer<T>(weighed?: Weighed<T>): Announcer<T> {
   const queues = new Set<Queue<T>>();
   return {
     get listeners() {
@@ -23,7 +30,7 @@ export function announcer<T>(): Announcer<T> {
       for (const queue of queues) queue.push(item);
     },
     listen(signal) {
-      const queue = makeQueue<T>(() => {
+      const queue = makeQueue<T>(weighed, () => {
         queues.delete(queue);
         signal.removeEventListener("abort", queue.end);
       });
@@ -46,8 +53,9 @@ interface Queue<T> {
   readonly items: AsyncIterableIterator<T>;
 }
 
-function makeQueue<T>(onEnd: () => void): Queue<T> {
+function makeQueue<T>(weighed: Weighed<T> | undefined, onEnd: () => void): Queue<T> {
   let items: T[] = [];
+  let size = 0;
   let read = 0;
   let over = false;
   let behind = false;
@@ -62,6 +70,7 @@ function makeQueue<T>(onEnd: () => void): Queue<T> {
     while (true) {
       if (read < items.length) {
         const value = items[read++]!;
+        if (weighed) size -= weighed.size(value);
         if (read > 256 && read * 2 > items.length) {
           items = items.slice(read);
           read = 0;
@@ -71,8 +80,7 @@ function makeQueue<T>(onEnd: () => void): Queue<T> {
       if (behind) {
         behind = false;
         throw new FileError("rate_limited", "watch", "", {
-          detail:
-            `the watcher fell more than ${MAX_BEHIND} events behind; watch again from its last seq`,
+          detail: `the watcher fell too far behind; watch again from its last seq`,
         });
       }
       if (over) return { done: true, value: undefined };
@@ -84,7 +92,8 @@ function makeQueue<T>(onEnd: () => void): Queue<T> {
     end,
     push(item) {
       if (over) return;
-      if (items.length - read >= MAX_BEHIND) {
+      if (weighed) size += weighed.size(item);
+      if (items.length - read >= MAX_BEHIND || weighed && size > weighed.maxSize) {
         behind = true;
         return end();
       }

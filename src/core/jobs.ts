@@ -21,7 +21,7 @@ import { isoTime, uuidv7 } from "./id.ts";
 import { joinBatches } from "./txn.ts";
 import type { Redactor } from "./redact.ts";
 import { key, nameOfKey } from "./keys.ts";
-import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
+import { eventsBehind, type JobStream, openJobStream, type StreamMark } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
 
 /** How long a finished job is kept; older ones go a few at each job's end. */
@@ -38,6 +38,7 @@ const MAX_MESSAGE_CHARS = 8_192;
 /** Row `job/<mount>/<id>`. Times are milliseconds. */
 interface JobRow {
   readonly id: string;
+  /** With the directory below it to which the job belongs. */
   readonly mount: string;
   readonly status: JobStatus;
   readonly created: number;
@@ -49,6 +50,9 @@ interface JobRow {
   readonly reserved: number;
   readonly cost?: number;
   readonly data: Json;
+  readonly kept?: Json;
+  /** Where its stream stands, of a kind that goes on after a restart. */
+  readonly mark?: StreamMark;
   readonly notify: boolean;
   readonly timeout: number;
   readonly error?: Failure;
@@ -59,6 +63,9 @@ interface Running {
   readonly abort: AbortController;
   readonly stream: JobStream;
   asked: boolean;
+  readonly isResumed: boolean;
+  /** The last change of its row; the next one comes after it. */
+  changing: Promise<unknown>;
   /** Its run has returned: what comes of it later is nobody's. */
   over: boolean;
   /** Of its time, which begins as somebody is asked. */
@@ -133,8 +140,14 @@ export function openJobs(
       reserved_micro_usd: row.reserved,
       cost_micro_usd: row.cost ?? null,
       data: row.data,
+      kept: row.kept ?? null,
       error: row.error ?? null,
     };
+  }
+  function pathOf(row: JobRow): string {
+    const mount = mountOf(row);
+    const under = row.mount.slice(mount.length);
+    return kinds(mount)?.pathOf?.(under, row.id) ?? `${row.mount}/jobs/${row.id}`;
   }
   async function commit(batch: Batch): Promise<void> {
     await hooks.held();
@@ -143,6 +156,7 @@ export function openJobs(
 
   function start(row: JobRow): void {
     if (stopped || live.closed) return;
+    const kind = kinds(mountOf(row));
     const job: Running = {
       row,
       abort: new AbortController(),
@@ -150,20 +164,29 @@ export function openJobs(
         storage,
         timer: (ms, fire) => backend.timer(ms, fire),
         prefix: key.jobEvents(row.id),
-        write: (rows) =>
-          job.row.status === "streaming"
+        from: row.mark,
+        limits: kind?.streamLimits,
+        write: (rows, mark, kept) =>
+          job.row.status === "streaming" && kept === undefined && !kind?.resumes
             ? commit({ check: [], remove: [], put: [...rows] })
-            : change(job, { status: "streaming" }, rows),
+            : change(job, {
+              status: "streaming",
+              ...(kind?.resumes ? { mark } : {}),
+              ...(kept === undefined ? {} : { kept }),
+            }, rows),
         onError: (error) => job.abort.abort(error),
       }),
-      asked: false,
+      asked: row.started !== undefined,
+      isResumed: row.started !== undefined,
+      changing: Promise.resolve(),
       over: false,
       stopTimer: () => {},
       done: Promise.resolve(),
     };
     running.set(row.id, job);
     live.uses++;
-    job.done = runToEnd(job).catch(hooks.onError).finally(() => {
+    if (job.asked) startTimer(job);
+    job.done = runToEnd(job, kind).catch(hooks.onError).finally(() => {
       running.delete(row.id);
       job.stream.end();
       live.uses--;
@@ -171,12 +194,20 @@ export function openJobs(
     });
   }
 
-  async function runToEnd(job: Running): Promise<void> {
+  /** Its time counts from when somebody was asked, also over a restart. */
+  function startTimer(job: Running): void {
+    const { timeout, started = backend.now() } = job.row;
+    if (timeout === 0) return;
+    // A clock that was set back does not give it more than it was given.
+    const leftMs = Math.min(timeout, Math.max(0, started + timeout - backend.now()));
+    job.stopTimer = backend.timer(leftMs, () => job.abort.abort(outOfTime(job.row)));
+  }
+
+  async function runToEnd(job: Running, kind: JobKind | undefined): Promise<void> {
     const { abort: { signal }, row } = job;
     let end: JobEnd | undefined;
     let thrown: unknown;
     try {
-      const kind = kinds(row.mount);
       if (!kind) {
         throw new FileError("not_supported", "run", row.mount, { detail: "no jobs are run here" });
       }
@@ -191,7 +222,8 @@ export function openJobs(
     // What came to its end all the same is kept as long as there is somebody to keep it.
     if (signal.reason === CUT_OFF && (thrown !== undefined || live.closed)) return;
     try {
-      await job.stream.flush();
+      await job.stream.close();
+      await job.changing;
     } catch (error) {
       thrown ??= error;
     }
@@ -264,15 +296,16 @@ export function openJobs(
           : largeRows(key.jobValue(row.id, "result"), encodeJson(told), live.newBlobId)),
       ],
     });
-    if (row.notify) await live.inbox.accept(doneEnvelope(ended, now), { along, always: true });
-    else await commit(along);
+    if (row.notify) {
+      await live.inbox.accept(doneEnvelope(ended, pathOf(ended), now), { along, always: true });
+    } else await commit(along);
     money?.done();
     changed.tell(shown(ended));
     live.trace.add({
       type: "usage",
       ...(row.envelope === undefined ? {} : { envelope_id: row.envelope }),
       job_id: row.id,
-      mount: row.mount,
+      mount: mountOf(row),
       status,
       cost_micro_usd: ended.cost,
       ...(error ? { error } : {}),
@@ -283,6 +316,11 @@ export function openJobs(
   function runOf(job: Running): JobRun {
     const { abort, row } = job;
     const { signal } = abort;
+    /** Who is cancelled or out of time may still say so; who is cut off has no time for it. */
+    function mustGoOn(): void {
+      if (signal.reason === CUT_OFF) throw signal.reason;
+      if (job.over) throw isOver(row);
+    }
     return {
       agent: live.id,
       now: () => backend.now(),
@@ -301,15 +339,21 @@ export function openJobs(
         if (job.asked) return;
         await change(job, { status: "running", started: backend.now() }, []);
         job.asked = true;
-        if (row.timeout > 0) {
-          job.stopTimer = backend.timer(row.timeout, () => abort.abort(outOfTime(row)));
-        }
+        startTimer(job);
       },
-      async emit(event) {
-        // Who is cancelled or out of time may still say so; who is cut off has no time for it.
-        if (signal.reason === CUT_OFF) throw signal.reason;
-        if (job.over) throw isOver(row);
-        await job.stream.add(live.redactor.json(event));
+      async emit(event, kept) {
+        mustGoOn();
+        await job.stream.add(live.redactor.json(event), kept);
+      },
+      async keep(kept) {
+        mustGoOn();
+        await change(job, { kept: live.redactor.json(kept) }, []);
+      },
+      isResumed: job.isResumed,
+      get ending() {
+        if (!signal.aborted) return undefined;
+        if (signal.reason === CUT_OFF) return "stopped";
+        return signal.reason === CANCELLED ? "cancelled" : "timeout";
       },
       sleep: (ms) =>
         new Promise((resolve, reject) => {
@@ -326,12 +370,18 @@ export function openJobs(
         }),
     };
   }
+  /** One after the other, so that none is lost in another. */
   async function change(job: Running, change: Partial<JobRow>, put: readonly Row[]): Promise<void> {
-    const next = { ...job.row, ...change };
-    const at = key.job(next.mount, next.id);
-    await commit({ check: [], remove: [], put: [{ key: at, value: encodeJson(next) }, ...put] });
-    job.row = next;
-    changed.tell(shown(next));
+    const mine = job.changing.then(async () => {
+      const { row } = job;
+      const next = { ...row, ...change };
+      const at = key.job(next.mount, next.id);
+      await commit({ check: [], remove: [], put: [{ key: at, value: encodeJson(next) }, ...put] });
+      job.row = next;
+      if (next.status !== row.status || "kept" in change) changed.tell(shown(next));
+    });
+    job.changing = mine.catch(() => {});
+    await mine;
   }
   async function sweep(now: number): Promise<void> {
     const before = key.jobEnd(now - JOB_TTL_MS, "", "");
@@ -359,7 +409,8 @@ export function openJobs(
     const prefix = key.jobEvents(id);
     return {
       async read({ after = 0, limit = Infinity }) {
-        await running.get(id)?.stream.flush();
+        const stream = running.get(id)?.stream;
+        if (stream) return await stream.read({ after, limit });
         return await eventsBehind(storage, prefix, after, limit);
       },
       async tail(count) {
@@ -400,7 +451,7 @@ export function openJobs(
       const id = newId();
       const row: JobRow = {
         id,
-        mount,
+        mount: mount + (terms.under ?? ""),
         status: "pending",
         created: now,
         ...(envelope === undefined ? {} : { envelope }),
@@ -410,7 +461,7 @@ export function openJobs(
         notify: terms.notify,
         timeout: terms.timeoutMs,
       };
-      const at = key.job(mount, id);
+      const at = key.job(row.mount, id);
       return {
         id,
         batch: {
@@ -467,7 +518,7 @@ export function openJobs(
         if (!bytes) continue;
         const row = decodeJson<JobRow>(bytes);
         if (running.has(row.id)) continue;
-        if (row.status === "pending") {
+        if (row.status === "pending" || kinds(mountOf(row))?.resumes) {
           pending.push(row);
           continue;
         }
@@ -517,8 +568,13 @@ function idsInOrder(backend: Pick<Backend, "now" | "random">): () => string {
   };
 }
 
+/** Of `/containers/sessions/7` it is `/containers`. */
+function mountOf({ mount }: JobRow): string {
+  return mount.split("/", 2).join("/");
+}
+
 /** The agent's tick that goes on with what has come of the job. */
-function doneEnvelope(row: JobRow, now: number): Envelope {
+function doneEnvelope(row: JobRow, path: string, now: number): Envelope {
   return {
     id: `job:${row.id}:done` as EnvelopeId,
     timestamp: now as Timestamp,
@@ -529,8 +585,8 @@ function doneEnvelope(row: JobRow, now: number): Envelope {
         event: "job_done",
         job_id: row.id,
         status: row.status,
-        mount: row.mount,
-        result_path: `${row.mount}/jobs/${row.id}/result`,
+        mount: mountOf(row),
+        result_path: `${path}/result`,
       },
     },
     metadata: row.envelope === undefined ? {} : { parent_id: row.envelope as EnvelopeId },

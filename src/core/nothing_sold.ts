@@ -2,6 +2,7 @@
 import { FileError } from "../fs/error.ts";
 import type { Backend } from "./backend.ts";
 import type { ComputeProviders } from "./compute.ts";
+import type { ContainerProviders } from "./containers.ts";
 import type { HttpProvider } from "./net.ts";
 import { NO_REDACTION } from "./redact.ts";
 import type { Secrets } from "./secrets.ts";
@@ -9,6 +10,13 @@ import type { Secrets } from "./secrets.ts";
 const nothing = () => Promise.resolve();
 
 export const NO_PROVIDERS: ComputeProviders = {
+  list: () => [],
+  get: () => undefined,
+  refresh: nothing,
+  close: nothing,
+};
+
+export const NO_CONTAINERS: ContainerProviders = {
   list: () => [],
   get: () => undefined,
   refresh: nothing,

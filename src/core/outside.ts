@@ -30,6 +30,8 @@ export interface JobTerms extends Terms {
   readonly data: Json;
   /** What is large of that: kept besides, as a value of any size. */
   readonly input?: Json;
+  /** A directory below the mount to which it belongs, `/sessions/7`: its job is listed there. */
+  readonly under?: string;
   readonly notify: boolean;
   /** From its begin on; 0: none. */
   readonly timeoutMs: number;
@@ -76,6 +78,8 @@ export interface Job {
   readonly cost_micro_usd: number | null;
   /** What its kind keeps of it: `JobTerms.data`. */
   readonly data: Json;
+  /** What its run last kept: `JobRun.keep`. */
+  readonly kept: Json | null;
   readonly error: Failure | null;
 }
 
@@ -94,8 +98,14 @@ export interface JobRun {
    * `failed: interrupted` and is not begun again; one that was not asked is run anew.
    */
   asking(): Promise<void>;
-  /** Adds an event to the job's stream; its `seq` is given. Durable soon after, and before the job's end. The first one makes it `streaming`. */
-  emit(event: { readonly [field: string]: Json }): Promise<void>;
+  /** Adds an event to the job's stream; its `seq` is given. Durable soon after, and before the job's end, together with `kept`. The first one makes it `streaming`. */
+  emit(event: { readonly [field: string]: Json }, kept?: Json): Promise<void>;
+  /** How far it is, for whoever asks and for its next life. Small; durable when it resolves. */
+  keep(kept: Json): Promise<void>;
+  /** An earlier life of the runtime began it: `job.kept` is what that one kept last. */
+  readonly isResumed: boolean;
+  /** Why the signal is aborted. `stopped`: the runtime ends, and what can go on without it is left alone. */
+  readonly ending: "cancelled" | "timeout" | "stopped" | undefined;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Resolves after so many milliseconds; rejects with the signal's reason when it aborts. */
@@ -110,8 +120,20 @@ export interface JobEnd {
   readonly error?: unknown;
 }
 
+/** How much of a stream is kept, in bytes; what is between its beginning and its end is only told. */
+export interface StreamLimits {
+  readonly headBytes: number;
+  readonly tailBytes: number;
+}
+
 /** How jobs of one mount run. */
 export interface JobKind {
+  /** One that a restart finds asked is run again, and takes up what goes on outside. Absent: it ends as `failed: interrupted`. */
+  readonly resumes?: boolean;
+  /** Absent: all of it is kept. */
+  readonly streamLimits?: StreamLimits;
+  /** Where the job's files are: `/compute/jobs/7`, if it is not said. `under` is that of its terms. */
+  readonly pathOf?: (under: string, id: string) => string;
   /** Runs it to its end; what it throws makes the job `failed` (`cancelled` after a cancel) at no cost unless it was asked, else at all that was reserved. */
   run(run: JobRun): Promise<JobEnd>;
 }

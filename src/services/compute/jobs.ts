@@ -15,7 +15,7 @@ export function computeJobFiles(view: AgentView): Node {
   });
 }
 
-function shown({ data, ...job }: Job) {
+function shown({ data, kept: _, ...job }: Job) {
   const { kind, model, routes } = data as unknown as JobData;
   const [first] = routes;
   return { ...job, kind, model, provider_id: first?.provider_id, ...pathsOf(job.job_id) };
