@@ -18,6 +18,6 @@ export function httpJobFiles(view: AgentView): Node {
 }
 
 /** There is nothing to pay. */
-function shown({ data, reserved_micro_usd: _, cost_micro_usd: __, ...job }: Job) {
+function shown({ data, kept: _, reserved_micro_usd: __, cost_micro_usd: ___, ...job }: Job) {
   return { ...job, ...data as { method: string; url: string }, ...pathsOf(job.job_id) };
 }
