@@ -34,6 +34,8 @@ export interface StreamMark {
 export interface JobStream extends Stream {
   /** Gives it its `seq` and tells it. `kept` goes with it, in the same commit. Resolves when there is room for more. */
   add(event: { readonly [field: string]: Json }, kept?: Json): Promise<void>;
+  /** Keeps this with all that was added so far. Durable when it resolves. */
+  keep(kept: Json): Promise<void>;
   /** Resolves when all that was added is kept, as far as its limits let it. */
   flush(): Promise<void>;
   /** The same, with the last events of a stream that has more than it may keep; nothing is added after it. */
@@ -133,6 +135,10 @@ export function openJobStream(options: JobStreamOptions): JobStream {
       flush,
     }),
     flush,
+    async keep(value) {
+      state = { value };
+      await flush();
+    },
     async close() {
       await flush();
       const events = last.take();

@@ -170,7 +170,7 @@ export function openJobs(
           job.row.status === "streaming" && kept === undefined && !kind?.resumes
             ? commit({ check: [], remove: [], put: [...rows] })
             : change(job, {
-              status: "streaming",
+              ...(rows.length > 0 ? { status: "streaming" } : {}),
               ...(kind?.resumes ? { mark } : {}),
               ...(kept === undefined ? {} : { kept }),
             }, rows),
@@ -343,11 +343,11 @@ export function openJobs(
       },
       async emit(event, kept) {
         mustGoOn();
-        await job.stream.add(live.redactor.json(event), kept);
+        await job.stream.add(live.redactor.json(event), live.redactor.json(kept));
       },
       async keep(kept) {
         mustGoOn();
-        await change(job, { kept: live.redactor.json(kept) }, []);
+        await job.stream.keep(live.redactor.json(kept));
       },
       isResumed: job.isResumed,
       get ending() {

@@ -4,7 +4,7 @@ import type { TickSubject } from "../../conformance/ticks.ts";
 import { createAgentd } from "../../src/agentd.ts";
 import type { Backend } from "../../src/core/backend.ts";
 import type { Json } from "../../src/core/envelope.ts";
-import type { JobEnd, JobRun, Performed } from "../../src/core/outside.ts";
+import type { JobEnd, JobKind, JobRun, Performed } from "../../src/core/outside.ts";
 import type { ServiceMount } from "../../src/core/view.ts";
 import { dir, each, file, tree } from "../../src/fs/tree.ts";
 
@@ -26,6 +26,8 @@ export interface Desk {
   run: (run: JobRun, errand: Errand) => Promise<JobEnd>;
   /** Resolves before an order comes to its price. */
   priced: () => Promise<void>;
+  /** What else its jobs are. */
+  kind: Omit<JobKind, "run">;
 }
 
 export const free = (answer: Json): Performed => ({ answer, costMicroUsd: undefined });
@@ -34,7 +36,12 @@ function mountOf(desk: Desk): ServiceMount {
   return {
     access: "budgeted",
     accesses: ["budgeted", "disabled"],
-    jobs: { run: (run) => desk.run(run, run.job.data as unknown as Errand) },
+    get jobs() {
+      return {
+        ...desk.kind,
+        run: (run: JobRun) => desk.run(run, run.job.data as unknown as Errand),
+      };
+    },
     service: (view) => {
       const order = (errand: Errand, path: string) => ({
         mount: DESK,
@@ -114,6 +121,7 @@ export async function withDesk(
     run: ({ asking }, { what }) =>
       asking().then(() => ({ result: { done: what }, costMicroUsd: undefined })),
     priced: () => Promise.resolve(),
+    kind: {},
   };
   const made = memoryTicks("desk", {
     begin: (parts) =>
