@@ -1,9 +1,8 @@
 /** Jobs of an agent: work outside that goes on between ticks. Each is rows, so that a restart shows those that ended as they were, and ends those that it cut off. */
 import { FileError, hasCode } from "../fs/error.ts";
 import type { Failure } from "./agent.ts";
-import type { Envelope, Json } from "./envelope.ts";
+import type { Json } from "./envelope.ts";
 import type { Batch, Row } from "./storage.ts";
-import type { EnvelopeId, Timestamp } from "./id.ts";
 import type { Job, JobEnd, JobKind, JobRun, Jobs, JobStatus, JobTerms } from "./outside.ts";
 import type { AgentId } from "./id.ts";
 import type { AgentStorage } from "./storage.ts";
@@ -17,11 +16,19 @@ import { announcer } from "./announce.ts";
 import { blobKeys, largeRows, readLarge } from "./blob.ts";
 import { decodeJson, encodeJson, encodeText } from "./code.ts";
 import { failureOf } from "./result.ts";
-import { isoTime, uuidv7 } from "./id.ts";
 import { joinBatches } from "./txn.ts";
 import type { Redactor } from "./redact.ts";
 import { key, nameOfKey } from "./keys.ts";
-import { eventsBehind, type JobStream, openJobStream, type StreamMark } from "./job_stream.ts";
+import {
+  doneEnvelope,
+  idsInOrder,
+  isOver,
+  type JobRow,
+  mountOf,
+  outOfTime,
+  shown,
+} from "./job_row.ts";
+import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
 
 /** How long a finished job is kept; older ones go a few at each job's end. */
@@ -34,29 +41,6 @@ const PAGE = 500;
 const STOP_MS = 5_000;
 /** Of what is told of a failure; a job's row is one row. */
 const MAX_MESSAGE_CHARS = 8_192;
-
-/** Row `job/<mount>/<id>`. Times are milliseconds. */
-interface JobRow {
-  readonly id: string;
-  /** With the directory below it to which the job belongs. */
-  readonly mount: string;
-  readonly status: JobStatus;
-  readonly created: number;
-  readonly started?: number;
-  readonly ended?: number;
-  readonly envelope?: string;
-  /** The reservation that pays. */
-  readonly held?: string;
-  readonly reserved: number;
-  readonly cost?: number;
-  readonly data: Json;
-  readonly kept?: Json;
-  /** Where its stream stands, of a kind that goes on after a restart. */
-  readonly mark?: StreamMark;
-  readonly notify: boolean;
-  readonly timeout: number;
-  readonly error?: Failure;
-}
 
 interface Running {
   row: JobRow;
@@ -129,21 +113,6 @@ export function openJobs(
   const newId = idsInOrder(backend);
   let stopped = false;
 
-  function shown(row: JobRow): Job {
-    return {
-      job_id: row.id,
-      status: row.status,
-      created_at: isoTime(row.created),
-      started_at: row.started === undefined ? null : isoTime(row.started),
-      ended_at: row.ended === undefined ? null : isoTime(row.ended),
-      envelope_id: row.envelope ?? null,
-      reserved_micro_usd: row.reserved,
-      cost_micro_usd: row.cost ?? null,
-      data: row.data,
-      kept: row.kept ?? null,
-      error: row.error ?? null,
-    };
-  }
   function pathOf(row: JobRow): string {
     const mount = mountOf(row);
     const under = row.mount.slice(mount.length);
@@ -552,47 +521,6 @@ export function openJobs(
   };
 }
 
-/** Ids in the order in which they are made, also within one millisecond. */
-function idsInOrder(backend: Pick<Backend, "now" | "random">): () => string {
-  let lastMs = 0;
-  let bits: Uint8Array = new Uint8Array(10);
-  return () => {
-    const ms = backend.now();
-    if (ms > lastMs) {
-      lastMs = ms;
-      bits = backend.random(10);
-    } else {
-      for (let i = bits.length - 1; i >= 0 && ++bits[i]! > 255; i--) bits[i] = 0;
-    }
-    return uuidv7(lastMs, bits);
-  };
-}
-
-/** Of `/containers/sessions/7` it is `/containers`. */
-function mountOf({ mount }: JobRow): string {
-  return mount.split("/", 2).join("/");
-}
-
-/** The agent's tick that goes on with what has come of the job. */
-function doneEnvelope(row: JobRow, path: string, now: number): Envelope {
-  return {
-    id: `job:${row.id}:done` as EnvelopeId,
-    timestamp: now as Timestamp,
-    source: { kind: "system", reason: "job" },
-    payload: {
-      kind: "json",
-      data: {
-        event: "job_done",
-        job_id: row.id,
-        status: row.status,
-        mount: mountOf(row),
-        result_path: `${path}/result`,
-      },
-    },
-    metadata: row.envelope === undefined ? {} : { parent_id: row.envelope as EnvelopeId },
-  };
-}
-
 function cancelled(): Failure {
   return { code: "interrupted", message: CANCELLED };
 }
@@ -601,17 +529,4 @@ function cancelled(): Failure {
 function failureFor(error: unknown): Failure {
   const failure = failureOf(error);
   return error instanceof FileError ? failure : { ...failure, code: "internal" };
-}
-
-function isOver(row: JobRow): FileError {
-  return new FileError("not_ready", "run", `${row.mount}/jobs/${row.id}`, {
-    detail: "the job has ended; nothing can be added to it",
-  });
-}
-
-function outOfTime(row: JobRow): FileError {
-  return new FileError("timeout", "run", `${row.mount}/jobs/${row.id}`, {
-    detail: `it was given ${row.timeout} ms; ask for more by timeout_ms`,
-    extra: { timeout_ms: row.timeout },
-  });
 }
