@@ -6,12 +6,14 @@ import { codeOf } from "../fs/error.ts";
 import type { Agent, AgentContext, Outcome } from "../core/agent.ts";
 import type { Backend } from "../core/backend.ts";
 import type { Trigger } from "../core/trigger.ts";
+import { fieldsOf } from "./common/files.ts";
+import { goOn } from "./common/waiting.ts";
 import { type Config, configOf } from "./assistant/config.ts";
 import { type Memory, memorySchema } from "./assistant/memory.ts";
 import { jobEnded, lookAgain } from "./assistant/answering.ts";
 import { finish, type Work } from "./assistant/replying.ts";
 import { think } from "./assistant/thinking.ts";
-import { decided, goOn, tooLate } from "./assistant/waiting.ts";
+import { decided, tooLate } from "./assistant/waiting.ts";
 
 /** Messages that wait while it is at another one. */
 const MAX_WAITING = 50;
@@ -54,7 +56,7 @@ async function onTrigger(work: Work, trigger: Trigger): Promise<Outcome> {
     case "alarm": {
       const { deadline, go_on } = fieldsOf(trigger.payload);
       if (typeof deadline === "string") await tooLate(work, deadline);
-      else if (go_on === ctx.state.question?.envelope_id) goOn(work);
+      else if (go_on === ctx.state.question?.envelope_id) goOn(ctx.state.question);
       break;
     }
     case "manual":
@@ -105,8 +107,4 @@ async function refuseAll(
     });
   }
   if (trigger.type === "message") await ctx.reply(why);
-}
-
-function fieldsOf(data: unknown): { readonly [name: string]: unknown } {
-  return typeof data === "object" && data !== null ? data as Record<string, unknown> : {};
 }

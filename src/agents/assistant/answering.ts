@@ -1,13 +1,14 @@
 /** What comes of a model call: calls that the model wants done, its answer, or a failure. */
 import { z } from "zod";
-import { codeOf } from "../../fs/error.ts";
-import type { AgentContext, Failure } from "../../core/agent.ts";
+import type { Failure } from "../../core/agent.ts";
 import type { Approval } from "../../core/approval.ts";
 import type { Job } from "../../core/outside.ts";
+import { found } from "../common/files.ts";
+import { goOn } from "../common/waiting.ts";
 import { kept } from "./conversation.ts";
 import type { Question } from "./memory.ts";
 import { finish, type Work } from "./replying.ts";
-import { again, decided, goOn } from "./waiting.ts";
+import { again, decided } from "./waiting.ts";
 import { plainSystemOf, reasonOf } from "./words.ts";
 
 /** Calls that a model gets done at once. */
@@ -41,15 +42,7 @@ export async function lookAgain(work: Work): Promise<void> {
     const approval = await found<Approval>(ctx, `/approvals/${waits.id}`);
     // Asked again, it says itself what has become of it.
     if (approval?.state !== "pending") await decided(work, waits.id, true);
-  } else if (waits && waits.due <= ctx.now()) goOn(work);
-}
-
-async function found<T>({ env }: AgentContext, path: string): Promise<T | undefined> {
-  try {
-    return await env.readJson<T>(path);
-  } catch (error) {
-    if (codeOf(error) !== "not_found") throw error;
-  }
+  } else if (waits && waits.due <= ctx.now()) goOn(ctx.state.question);
 }
 
 /** A model call has ended; of one that nobody waits for any more, nothing is taken. */

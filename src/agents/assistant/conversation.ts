@@ -1,23 +1,7 @@
 /** The conversation, bounded: what goes to the model, and what is given up first when it grows too long. */
 import type { ToolCall } from "../../core/compute.ts";
+import { bytesOf, cutText } from "../common/text.ts";
 import type { Memory, Message, Turn } from "./memory.ts";
-
-const encoder = new TextEncoder();
-
-/** Bytes as JSON. */
-export function bytesOf(value: unknown): number {
-  return encoder.encode(JSON.stringify(value)).length;
-}
-
-/** At most so many bytes of UTF-8, no character in halves; and whether something was cut off. */
-export function cutText(text: string, maxBytes: number): { text: string; isCut: boolean } {
-  // A UTF-16 unit is at most three bytes.
-  if (text.length * 3 <= maxBytes) return { text, isCut: false };
-  const bytes = encoder.encode(text);
-  if (bytes.length <= maxBytes) return { text, isCut: false };
-  const kept = new TextDecoder().decode(bytes.subarray(0, maxBytes), { stream: true });
-  return { text: kept, isCut: true };
-}
 
 /**
  * Gives up the oldest turns, whole, until the conversation fits; within the last one, the oldest calls together with their results, but never

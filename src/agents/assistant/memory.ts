@@ -1,5 +1,6 @@
 /** What an assistant keeps between its ticks: the conversation, the question that it is at, and those that wait. */
 import { z } from "zod";
+import { patience, waitsForJob, waitsForTick } from "../common/waiting.ts";
 
 const toolCall = z.looseObject({
   id: z.string(),
@@ -27,11 +28,10 @@ const asked = z.object({
 export type Asked = z.infer<typeof asked>;
 
 const waitsFor = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("job"), id: z.string() }),
+  waitsForJob,
   /** A person's yes to the model call, or to the first of `calls`. */
   z.object({ kind: z.literal("approval"), id: z.string() }),
-  /** A tick that an alarm brings, to ask anew. `due` in milliseconds since the Unix epoch. */
-  z.object({ kind: z.literal("tick"), due: z.number() }),
+  waitsForTick,
 ]);
 
 const question = z.object({
@@ -43,12 +43,7 @@ const question = z.object({
   model: z.string().nullable(),
   /** The first message of every call; made with the first one. */
   system: z.string(),
-  /** Model calls so far. */
-  steps: z.number().int(),
-  /** How often in a row a call was asked for again, as nobody knows how it ended. */
-  repeats: z.number().int(),
-  /** How often in a row nobody was there to be asked. */
-  absences: z.number().int(),
+  ...patience,
   /** What the model wants done and what is not done yet. */
   calls: z.array(toolCall),
   waits: waitsFor.nullable(),

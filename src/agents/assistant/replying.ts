@@ -1,14 +1,11 @@
 /** How a question ends: its answer goes to whoever asked, and stays in the conversation. */
-import { codeOf } from "../../fs/error.ts";
 import type { AgentContext } from "../../core/agent.ts";
 import type { Backend } from "../../core/backend.ts";
+import { reply } from "../common/reply.ts";
 import type { Config } from "./config.ts";
-import { cutText, kept, trim } from "./conversation.ts";
+import { kept, trim } from "./conversation.ts";
 import type { Memory, Question } from "./memory.ts";
 import { noToolsNote } from "./words.ts";
-
-/** A reply has to fit into an envelope. */
-const MAX_REPLY_BYTES = 4 * 1024 * 1024;
 
 export interface Work {
   readonly ctx: AgentContext<Memory>;
@@ -45,16 +42,4 @@ export async function finish(
   const note = plain && !plain.told ? `\n\n${noToolsNote(plain.model)}` : "";
   if (plain) plain.told = true;
   await reply(ctx, text + note, question.envelope_id);
-}
-
-/** To whoever sent that envelope. */
-export async function reply(ctx: AgentContext, text: string, to: string): Promise<void> {
-  const { text: sent, isCut } = cutText(text, MAX_REPLY_BYTES);
-  try {
-    await ctx.reply(isCut ? `${sent}\n[cut]` : sent, { to });
-  } catch (error) {
-    // A copy of an agent has its memory and none of its senders.
-    if (codeOf(error) !== "not_found") throw error;
-    ctx.log.warn("nobody waits for this answer any more", to);
-  }
 }

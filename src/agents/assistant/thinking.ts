@@ -2,15 +2,18 @@
  * A question on its way to its answer. Each tick takes it as far as it goes: the calls that the model wants are done, the next model call is begun, and the
  * tick ends; what the model says comes in an envelope of its own.
  */
-import { codeOf, type FileError } from "../../fs/error.ts";
 import type { Json } from "../../core/envelope.ts";
-import { bytesOf, messagesFor, trim } from "./conversation.ts";
+import { chooseModel, isAnyoneUnseen } from "../common/models.ts";
+import { approvalIn, failureOf, kindOf } from "../common/refusals.ts";
+import { reply } from "../common/reply.ts";
+import { bytesOf } from "../common/text.ts";
+import { mayComeBack } from "../common/waiting.ts";
+import { messagesFor, trim } from "./conversation.ts";
 import type { Asked, Question } from "./memory.ts";
-import { chooseModel, isAnyoneUnseen } from "./models.ts";
-import { endCall, finish, reply, type Work } from "./replying.ts";
+import { endCall, finish, type Work } from "./replying.ts";
 import { runTool, TOOLS } from "./tools.ts";
-import { againNextTick, approvalIn, later, waitForPerson } from "./waiting.ts";
-import { failureOf, NO_MODEL, plainSystemOf, reasonOf, systemOf } from "./words.ts";
+import { againNextTick, later, waitForPerson } from "./waiting.ts";
+import { NO_MODEL, plainSystemOf, reasonOf, systemOf } from "./words.ts";
 
 /** So much of each result is given however many there are. */
 const MIN_RESULT_BYTES = 128;
@@ -157,30 +160,11 @@ function requestOf({ ctx, config }: Work, question: Question): Json {
 async function refused(work: Work, question: Question, error: unknown): Promise<void> {
   const id = approvalIn(error);
   if (id !== undefined) return await waitForPerson(work, question, id);
-  switch (codeOf(error)) {
-    case "internal":
-    case "io":
-    case "not_ready":
-      // The engine tries the tick again.
-      throw error;
-    case "nondeterministic":
-    case "interrupted":
-    case "conflict":
-      // An earlier try of this tick asked for something else, as a file has changed since then. Its model call goes on, and
-      // nothing of it comes here; the next tick asks anew.
-      return await againNextTick(work, question, failureOf(error).message);
-  }
+  const kind = kindOf(error);
+  if (kind === "retry") throw error;
+  // Its model call goes on, and the next tick asks anew.
+  if (kind === "changed") return await againNextTick(work, question, failureOf(error).message);
   const why = reasonOf(failureOf(error));
   if (mayComeBack(question, error)) await later(work, question, why);
   else await finish(work, why);
-}
-
-/**
- * After a start, who sells models is being looked for: a question in the middle of its steps waits for who was there before, a new one for a moment, or
- * all that wait would be told that there is no model.
- */
-function mayComeBack({ steps, absences }: Question, error: unknown): boolean {
-  const code = codeOf(error);
-  if (code !== "provider_unavailable" && code !== "not_found") return false;
-  return steps > 0 || absences === 0 || (error as FileError).extra?.retryable === true;
 }

@@ -6,7 +6,7 @@ import type { AgentContext } from "../../core/agent.ts";
 import type { Tool, ToolCall } from "../../core/compute.ts";
 import type { Backend } from "../../core/backend.ts";
 import type { Json } from "../../core/envelope.ts";
-import { cutText } from "./conversation.ts";
+import { cutText } from "../common/text.ts";
 
 /** Entries of a directory that the model gets at once. */
 const MAX_ENTRIES = 200;

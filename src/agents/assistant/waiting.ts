@@ -1,23 +1,17 @@
 /** What a question waits for: a person's yes, the next tick; and what becomes of it when the time is over. */
-import { codeOf, type FileError } from "../../fs/error.ts";
-import type { AgentContext } from "../../core/agent.ts";
 import { APPROVAL_TTL_MS } from "../../core/approval.ts";
+import { cancel } from "../common/files.ts";
+import { mayRepeat, waitForAbsent, waitForTick } from "../common/waiting.ts";
 import type { Question } from "./memory.ts";
 import { endCall, finish, type Work } from "./replying.ts";
 
-/** How often one question asks again for what nobody knows the end of. */
-const MAX_REPEATS = 3;
-/** How long somebody is waited for who is being looked for, or who was there at the last step. */
-const LATER_MS: readonly number[] = [500, 2_000, 8_000];
 /** A question to a person has run out by then. */
 const APPROVAL_WAIT_MS = APPROVAL_TTL_MS + 60_000;
 
 /** Nobody knows how the last model call ended: the same is asked for once more, at once. */
 export async function again(work: Work, question: Question, why: string): Promise<void> {
-  if (question.repeats >= MAX_REPEATS) {
-    return await finish(work, `My model calls were cut off again and again: ${why}`);
-  }
-  question.repeats++;
+  if (mayRepeat(question)) return;
+  await finish(work, `My model calls were cut off again and again: ${why}`);
 }
 
 /** The same in the next tick, as this one has begun a model call that it does not know any more. That one counts as a step. */
@@ -25,31 +19,12 @@ export async function againNextTick(work: Work, question: Question, why: string)
   await again(work, question, why);
   if (work.ctx.state.question !== question) return;
   question.steps++;
-  await waitForTick(work, question, 0);
+  await waitForTick(work.ctx, question, 0);
 }
 
 /** Asks for the same a little later; after some tries, this is why there is no answer. */
 export async function later(work: Work, question: Question, why: string): Promise<void> {
-  const delayMs = LATER_MS[question.absences];
-  if (delayMs === undefined) return await finish(work, why);
-  question.absences++;
-  await waitForTick(work, question, delayMs);
-}
-
-async function waitForTick({ ctx }: Work, question: Question, delayMs: number): Promise<void> {
-  question.waits = { kind: "tick", due: ctx.now() + delayMs };
-  await ctx.alarm(delayMs, { go_on: question.envelope_id });
-}
-
-/** The alarm has come, or should have. */
-export function goOn({ ctx: { state } }: Work): void {
-  if (state.question?.waits?.kind === "tick") state.question.waits = null;
-}
-
-/** The question to a person that an error tells of. */
-export function approvalIn(error: unknown): string | undefined {
-  const id = (error as Partial<FileError>).extra?.approval_id;
-  return codeOf(error) === "approval_required" && typeof id === "string" ? id : undefined;
+  if (!await waitForAbsent(work.ctx, question)) await finish(work, why);
 }
 
 /** @param approval what is asked of a person; the time until the answer is not the question's */
@@ -89,16 +64,9 @@ export async function tooLate(work: Work, envelopeId: string): Promise<void> {
   if (question.waits?.kind === "approval") {
     return await finish(work, "I stopped: nobody has said whether I may go on.");
   }
-  if (question.waits?.kind === "job") await cancel(ctx, question.waits.id);
+  if (question.waits?.kind === "job") {
+    await cancel(ctx, `/compute/jobs/${question.waits.id}/ctl`, "cancel");
+  }
   const seconds = Math.ceil(config.max_answer_ms / 1000);
   await finish(work, `I stopped: there was no answer within ${seconds} s (max_answer_ms).`);
-}
-
-async function cancel({ env, signal, log }: AgentContext, job: string): Promise<void> {
-  try {
-    await env.write(`/compute/jobs/${job}/ctl`, "cancel");
-  } catch (error) {
-    if (signal.aborted) throw error;
-    log.warn("the model call goes on:", error);
-  }
 }

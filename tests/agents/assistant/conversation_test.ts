@@ -1,12 +1,7 @@
 /** The conversation stays within its bound, and no call is ever without its result. */
 import assert from "../../assert.ts";
-import {
-  bytesOf,
-  cutText,
-  kept,
-  messagesFor,
-  trim,
-} from "../../../src/agents/assistant/conversation.ts";
+import { kept, messagesFor, trim } from "../../../src/agents/assistant/conversation.ts";
+import { bytesOf, cutText } from "../../../src/agents/common/text.ts";
 import { type Memory, memorySchema, type Message } from "../../../src/agents/assistant/memory.ts";
 
 const user = (content: string): Message => ({ role: "user", content });

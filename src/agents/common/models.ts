@@ -1,4 +1,4 @@
-/** Which model an assistant asks, and whether that model can call tools, as far as its provider knows. */
+/** Which model an agent asks, and whether that model can call tools, as far as its provider knows. */
 import { codeOf } from "../../fs/error.ts";
 import type { AgentContext } from "../../core/agent.ts";
 import type { ModelInfo, ProviderHealth, ProviderInfo } from "../../core/compute.ts";
