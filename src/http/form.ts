@@ -1,5 +1,6 @@
 /** Requests whose body is JSON of a known form. */
 import type { z } from "zod";
+import { parseJson } from "../core/strange.ts";
 import { FileError } from "../fs/error.ts";
 import { readBody } from "./body.ts";
 
@@ -14,7 +15,7 @@ export async function readJson<T>(
   if (bytes.length === 0 && empty !== undefined) return empty;
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw invalid(path, `the body is not JSON: ${String((error as Error).message).slice(0, 200)}`);
   }

@@ -4,6 +4,7 @@ import type { Backend } from "../core/backend.ts";
 import { envelopeSchema, type Json, type Metadata } from "../core/envelope.ts";
 import { agentId, type EnvelopeId, envelopeId, foreignEnvelopeId } from "../core/id.ts";
 import type { Runtime } from "../core/runtime.ts";
+import { parseJson } from "../core/strange.ts";
 import { inTrace } from "../core/tracer.ts";
 import type { Receipt } from "../core/view.ts";
 import { FileError, hasCode } from "../fs/error.ts";
@@ -158,7 +159,7 @@ function bodyOf(bytes: Uint8Array, contentType: string | null): Body {
 function typed(text: string): Body {
   if (/^\s*[{[]/.test(text)) {
     try {
-      return envelopeIn(JSON.parse(text));
+      return envelopeIn(parseJson(text));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
     }
@@ -174,7 +175,7 @@ function envelopeIn(value: Json): Body {
 
 function parsedJson(text: string): Json {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     const reason = String((cause as Error).message).slice(0, 200);
     throw new FileError("invalid_request", "send", INBOX, {

@@ -2,6 +2,7 @@
 import { digest } from "../../core/code.ts";
 import type { EnvelopeInput, Json, Payload } from "../../core/envelope.ts";
 import { envelopeId } from "../../core/id.ts";
+import { parseJson } from "../../core/strange.ts";
 import { FileError } from "../../fs/error.ts";
 import type { Claim } from "./verify.ts";
 
@@ -51,7 +52,7 @@ function payloadOf(body: Uint8Array, contentType: string | null): Payload {
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw invalid(`the body is not JSON: ${String((error as Error).message).slice(0, 200)}`);
   }

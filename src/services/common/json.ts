@@ -1,5 +1,6 @@
 /** JSON in and out of files: what does not parse, or does not fit, is refused with what was wrong. */
 import type { ZodType } from "zod";
+import { parseJson } from "../../core/strange.ts";
 import { refusal } from "../../fs/tree.ts";
 
 const strict = new TextDecoder("utf-8", { fatal: true });
@@ -19,7 +20,7 @@ export function textOf(bytes: Uint8Array): string {
 export function jsonOf(bytes: Uint8Array, hint: string): unknown {
   const text = textOf(bytes);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (error) {
     throw refusal("invalid_request", `${hint}; this is no JSON: ${(error as Error).message}`);
   }

@@ -1,5 +1,6 @@
 /** Bytes that were sent, as an envelope: what they are is said by their type, or looked at where nobody said it. */
 import { type EnvelopeInput, parseEnvelope } from "../../core/envelope.ts";
+import { parseJson } from "../../core/strange.ts";
 import { jsonOf, textOf } from "./json.ts";
 
 const JSON_LIKE = /^(?:application|text)\/(?:[^;]*\+)?json$/;
@@ -35,7 +36,7 @@ function looked(bytes: Uint8Array): EnvelopeInput | undefined {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
