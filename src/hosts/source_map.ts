@@ -72,5 +72,7 @@ function place({ sources, lines }: SourceMap, line: number, column: number): Pla
   const [, source, at, from] = segments[low - 1] ?? [];
   const file = source === undefined ? undefined : sources[source];
   if (file === undefined || at === undefined || from === undefined) return undefined;
+  // Differences are what a map is made of, and a stranger's may lead before the beginning.
+  if (at < 0 || from < 0) return undefined;
   return { file: file.slice(0, MAX_NAME_CHARS), line: at + 1, column: from + 1 };
 }

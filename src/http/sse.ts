@@ -47,12 +47,18 @@ function empty(): { id: string | undefined; event: string; data: string[] } {
 
 /** Lines that end with LF, CRLF or CR. */
 async function* lines(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
+  // Without the option, Deno 2.9 takes a mark out of the middle of a text when a part begins with it.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  let isBegun = false;
   let rest = "";
   while (true) {
     const { done, value } = await reader.read();
     if (done) return;
     rest += decoder.decode(value, { stream: true });
+    if (!isBegun && rest !== "") {
+      rest = rest.replace(/^\ufeff/, "");
+      isBegun = true;
+    }
     let start = 0;
     const ends = /\r\n|\n|\r(?!$)/g;
     for (let end = ends.exec(rest); end; end = ends.exec(rest)) {

@@ -52,6 +52,8 @@ Deno.test("a map that makes no sense maps nothing, and throws nothing", () => {
     { sources: [1], mappings: MAP.mappings },
     { sources: [], mappings: MAP.mappings },
     { sources: ["agent.ts"] },
+    // Its one place stands ten lines before the beginning.
+    { sources: ["agent.ts"], mappings: "AAVA" },
     { sources: new Array(20_000).fill("a"), mappings: MAP.mappings },
   ];
   for (const map of broken) equal(locator(withMap(map))(1, 11), undefined);

@@ -251,8 +251,8 @@ Deno.test("a connection that breaks off in the middle of a file is no end of it"
 });
 
 Deno.test("server-sent events are read however they are cut and however lines end", async () => {
-  const text = ": hi\r\nid: 1\r\nevent: log\r\ndata: a\r\ndata:b\r\n\r\n" +
-    "data: ä\n\n" + ":\n\n" + "id: 2\rdata: c\r\r" + "retry: 5\n\n" + "data: cut off\n";
+  const text = "\ufeff: hi\r\nid: 1\r\nevent: log\r\ndata: a\r\ndata:b\r\n\r\n" +
+    "data: ä\ufeff\n\n" + ":\n\n" + "id: 2\rdata: c\r\r" + "retry: 5\n\n" + "data: cut off\n";
   const all = new TextEncoder().encode(text);
   for (const step of [1, 2, 3, 7, all.length]) {
     const stream = new ReadableStream<Uint8Array>({
@@ -264,7 +264,7 @@ Deno.test("server-sent events are read however they are cut and however lines en
     assert.deepEqual(await Array.fromAsync(sseBlocks(stream.getReader())), [
       "comment",
       { id: "1", event: "log", data: "a\nb" },
-      { id: undefined, event: "message", data: "ä" },
+      { id: undefined, event: "message", data: "ä\ufeff" },
       "comment",
       { id: "2", event: "message", data: "c" },
     ], `in steps of ${step}`);
