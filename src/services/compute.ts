@@ -4,14 +4,14 @@ import type { AgentId } from "../core/id.ts";
 import type { AgentView, ServiceMount } from "../core/view.ts";
 import { dir, file, type Node, tree } from "../fs/tree.ts";
 import { JSON_TYPE } from "./common/json.ts";
-import { makeGate } from "./compute/gate.ts";
+import { makeGate } from "./common/gate.ts";
 import { computeJobFiles } from "./compute/jobs.ts";
 import { policyFile } from "./compute/policy.ts";
 import { computeJobs } from "./compute/run.ts";
 import { providersDir } from "./compute/sellers.ts";
 import { newFile, type Shared } from "./compute/submit.ts";
 import { MOUNT } from "./compute/terms.ts";
-import { makeTurns } from "./compute/turns.ts";
+import { makeTurns } from "./common/turns.ts";
 
 /** The mount that sells what these providers have. It is for budgets only: a model call costs, or is counted. */
 export function compute(providers: ComputeProviders): ServiceMount {

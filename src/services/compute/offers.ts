@@ -6,7 +6,7 @@ import type {
   ModelInfo,
   ProviderInfo,
 } from "../../core/compute.ts";
-import { globMatches, isPattern } from "./glob.ts";
+import { globMatches, isPattern } from "../common/glob.ts";
 
 /** One model at one provider. */
 export interface Offer {

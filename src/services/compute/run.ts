@@ -15,7 +15,7 @@ import { attempt } from "./attempt.ts";
 import { type Bill, checkedUsage, makeBill } from "./bill.ts";
 import { capOf } from "./cap.ts";
 import { type Size, sizeOf } from "./estimate.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../common/gate.ts";
 import type { JobData, Route } from "./terms.ts";
 
 /** Pauses before the second, third … try at one provider. */

@@ -1,29 +1,16 @@
 /** `providers/<id>/`: who can be asked: what it is, what models it has, and whether it is up. */
 import type { ComputeProvider, ComputeProviders, ModelInfo } from "../../core/compute.ts";
 import { isFree } from "../../core/price.ts";
-import { byteOrder, segmentFault } from "../../fs/path.ts";
-import { dir, each, file, type Node } from "../../fs/tree.ts";
-import { JSON_TYPE } from "../common/json.ts";
+import type { Node } from "../../fs/tree.ts";
+import { sellersDir, told } from "../common/told.ts";
 
 export function providersDir(providers: ComputeProviders): Node {
-  return each({
-    list: ({ after, limit }) =>
-      providers.list()
-        .map(({ id }) => id)
-        .filter((id) => segmentFault(id) === undefined)
-        .filter((id) => after === undefined || byteOrder(id, after) > 0)
-        .sort(byteOrder)
-        .slice(0, limit)
-        .map((name) => ({ name, dir: true })),
-    get(name) {
-      const found = providers.get(name);
-      return found && seller(found);
-    },
-  }, { about: "who can be asked; what is found on this machine comes and goes" });
+  const about = "who can be asked; what is found on this machine comes and goes";
+  return sellersDir<ComputeProvider>(providers, filesOf, about);
 }
 
-function seller(provider: ComputeProvider): Node {
-  return dir({
+function filesOf(provider: ComputeProvider) {
+  return {
     info: told("what it is, and how fast it was", () => provider.info()),
     models: told(
       "[{ id, kinds, price, context_tokens?, max_output_tokens?, tools?, rank? }]; prices are " +
@@ -31,13 +18,9 @@ function seller(provider: ComputeProvider): Node {
       () => provider.models().map(shown),
     ),
     health: told("{ status: up, down or unknown, checked_at, error? }", () => provider.health()),
-  });
+  };
 }
 
 function shown(model: ModelInfo) {
   return { ...model, price: model.price ?? null, free: isFree(model.price) };
-}
-
-function told(about: string, value: () => unknown): Node {
-  return file({ type: JSON_TYPE, about, read: () => JSON.stringify(value()) });
 }

@@ -4,8 +4,9 @@ import type { Json } from "../../core/envelope.ts";
 import type { AgentId } from "../../core/id.ts";
 import type { AgentView } from "../../core/view.ts";
 import { file, type Node } from "../../fs/tree.ts";
+import { hasLimits } from "../common/cost.ts";
 import { JSON_TYPE } from "../common/json.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate } from "../common/gate.ts";
 import { policyOf } from "./policy.ts";
 import { requestOf } from "./request.ts";
 import { MOUNT, termsOf } from "./terms.ts";
@@ -44,13 +45,7 @@ async function submitted(view: AgentView, shared: Shared, data: Uint8Array): Pro
         : { idempotency: { scope: SCOPE, key: idempotency_key } }),
     }, () => Promise.resolve().then(() => termsOf(view, shared.providers, request)));
   // The policy's own limits are compared with what is reserved: nothing may come between the two.
-  const answer = hasLimits(view) ? await shared.inTurn(view.id, submit) : await submit();
+  const answer = hasLimits(policyOf(view)) ? await shared.inTurn(view.id, submit) : await submit();
   shared.gate.setLimit(view.id, policyOf(view).max_concurrent);
   return answer;
-}
-
-function hasLimits(view: AgentView): boolean {
-  const policy = policyOf(view);
-  return policy.max_cost_micro_usd_per_day !== undefined ||
-    policy.max_cost_micro_usd_per_tick !== undefined;
 }

@@ -11,10 +11,11 @@ import type { JobTerms } from "../../core/outside.ts";
 import { isFree } from "../../core/price.ts";
 import type { AgentView } from "../../core/view.ts";
 import { refusal } from "../../fs/tree.ts";
+import { askedCost, mustFit, mustHaveKey } from "../common/cost.ts";
 import { type Choice, choose } from "./choose.ts";
 import { mostInputCosts, mostItCosts, type Size, sizeOf } from "./estimate.ts";
 import { fullName, type Offer } from "./offers.ts";
-import { type ComputePolicy, policyOf } from "./policy.ts";
+import { policyOf } from "./policy.ts";
 
 export const MOUNT = "/compute";
 
@@ -43,14 +44,12 @@ export function termsOf(
   request: ComputeRequest,
 ): JobTerms {
   const policy = policyOf(view);
-  if (policy.require_idempotency && request.idempotency_key === undefined) {
-    throw refusal("idempotency_required", "the policy wants an idempotency_key in each request");
-  }
+  mustHaveKey(policy, request.idempotency_key);
   const size = sizeOf(request);
   const choice = choose(providers, { request, size, policy });
   const asked = askedCost(request, policy);
   const { reserved, routes } = reservation(choice, size, asked, () => left(view));
-  mustFit(view, policy, reserved);
+  mustFit(view, MOUNT, policy, reserved);
   const data: JobData = {
     kind: request.kind,
     model: request.model,
@@ -76,14 +75,6 @@ export function pathsOf(jobId: string) {
 
 function routeOf({ provider, model }: Offer): Route {
   return { provider_id: provider.id, model: model.id, price: model.price ?? null };
-}
-
-function askedCost(request: ComputeRequest, policy: ComputePolicy): number | undefined {
-  const cost = request.max_cost_micro_usd ?? policy.default_max_cost_micro_usd;
-  if (cost === undefined && policy.require_max_cost) {
-    throw refusal("max_cost_required", "the policy wants max_cost_micro_usd in each request");
-  }
-  return cost;
 }
 
 /** What is reserved, and who may be asked for that. */
@@ -130,33 +121,4 @@ function dearest(offer: Offer, size: Size, asked: number | undefined): number {
 function left({ budget }: AgentView): number {
   const days = [MOUNT, "/"].map((at) => budget.usage(at).day.remaining_micro_usd ?? Infinity);
   return Math.min(...days);
-}
-
-/** The policy's own limits, beside those of the budget. */
-function mustFit(view: AgentView, policy: ComputePolicy, reserved: number): void {
-  if (reserved === 0) return;
-  const usage = view.budget.usage(MOUNT);
-  // Only what the agent does is part of a tick.
-  const scopes = view.viewer === "agent" ? ["tick", "day"] as const : ["day"] as const;
-  for (const scope of scopes) {
-    const limit = policy[`max_cost_micro_usd_per_${scope}`];
-    const { reserved_micro_usd, spent_micro_usd } = usage[scope];
-    if (limit === undefined || reserved_micro_usd + spent_micro_usd + reserved <= limit) continue;
-    throw refusal(
-      "budget_exceeded",
-      `${dollars(reserved)} was asked for; the policy's limit a ${scope} is ${
-        dollars(limit)
-      }, of ` +
-        `which ${dollars(spent_micro_usd)} is spent and ${dollars(reserved_micro_usd)} reserved; ` +
-        `an operator raises max_cost_micro_usd_per_${scope} in /compute/policy`,
-      {
-        scope,
-        mount: MOUNT,
-        limit_micro_usd: limit,
-        spent_micro_usd,
-        reserved_micro_usd,
-        asked_micro_usd: reserved,
-      },
-    );
-  }
 }
