@@ -1,5 +1,6 @@
 /** The register of the laws: every list, in the order in which it is told. Who keeps them is said where the subjects are made. */
 import { computeLaws } from "./compute.ts";
+import { crashLaws } from "./crash.ts";
 import { fileLaws } from "./files.ts";
 import { httpLaws } from "./http.ts";
 import { namespaceLaws } from "./namespace.ts";
@@ -49,5 +50,11 @@ export const LISTS: readonly LawList[] = [
     about:
       "What `/compute` keeps of requests to models, jobs and their policy, whoever sells, and wherever its files are read. A subject brings a free model.",
     laws: computeLaws,
+  },
+  {
+    title: "K: after a crash",
+    about:
+      "What holds of every runtime that died at any point and began again, whatever it was doing: asked of what is there once nothing moves any more. `deno task crash` dies at every point there is.",
+    laws: crashLaws,
   },
 ];

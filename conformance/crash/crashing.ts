@@ -9,13 +9,16 @@ export interface Crashing {
   /** Touches so far. */
   readonly touches: number;
   readonly dead: boolean;
+  /** The touch at which it died was one that changes rows; another is the same before and after. */
+  readonly wrote: boolean;
 }
 
 /** Touches are counted from 1; with `at` 0 it never dies. Nothing that a dead backend was asked is ever answered, and its timers do not fire. */
 export function crashing(backend: Backend, at: number, when: When): Crashing {
   let touches = 0;
   let dead = false;
-  function touch<T>(run: () => Promise<T>): Promise<T> {
+  let wrote = false;
+  function touch<T>(run: () => Promise<T>, changes = false): Promise<T> {
     if (dead) return new Promise<T>(() => {});
     if (++touches !== at) {
       return new Promise<T>((resolve, reject) => {
@@ -23,6 +26,7 @@ export function crashing(backend: Backend, at: number, when: When): Crashing {
       });
     }
     dead = true;
+    wrote = changes;
     if (when === "after") run().catch(() => {});
     return new Promise<T>(() => {});
   }
@@ -33,17 +37,20 @@ export function crashing(backend: Backend, at: number, when: When): Crashing {
     get dead() {
       return dead;
     },
+    get wrote() {
+      return wrote;
+    },
     backend: {
       storage(owner) {
         const storage = backend.storage(owner);
         return {
           get: (key) => touch(() => storage.get(key)),
           list: (range) => touch(() => storage.list(range)),
-          commit: (batch) => touch(() => storage.commit(batch)),
+          commit: (batch) => touch(() => storage.commit(batch), true),
         };
       },
       owners: (range) => touch(() => backend.owners(range)),
-      drop: (owner) => touch(() => backend.drop(owner)),
+      drop: (owner) => touch(() => backend.drop(owner), true),
       find: (query) => touch(() => backend.find(query)),
       now: () => backend.now(),
       random: (bytes) => backend.random(bytes),

@@ -1,11 +1,11 @@
 /** Messages between agents over a storage that dies. */
-import { same } from "../expect.ts";
-import { agent, said } from "../ticks/scene.ts";
-import { checkNothingLeft, heardBy } from "./counting.ts";
-import type { Workload } from "./workload.ts";
+import { same } from "../../expect.ts";
+import { agent, said } from "../../ticks/scene.ts";
+import { checkNothingLeft, heardBy } from "../counting.ts";
+import type { Workload } from "../workload.ts";
 
 /** Messages between agents: to one that is full, to nobody, to itself, and answers to them. */
-export const messaging: Workload = {
+export default (): Workload => ({
   name: "messages",
   agents: () => ({
     ann: agent(async (ctx, trigger) => {
@@ -48,4 +48,4 @@ export const messaging: Workload = {
     );
     await checkNothingLeft(s, subject);
   },
-};
+});

@@ -1,8 +1,8 @@
 /** Deliveries over a storage that dies. */
-import type { EnvelopeId } from "../../src/core/id.ts";
-import { codeOf } from "../../src/fs/error.ts";
-import { holds, same } from "../expect.ts";
-import { agent, type Scene } from "../ticks/scene.ts";
+import type { EnvelopeId } from "../../../src/core/id.ts";
+import { codeOf } from "../../../src/fs/error.ts";
+import { same } from "../../expect.ts";
+import { agent } from "../../ticks/scene.ts";
 import {
   checkCounts,
   checkNothingLeft,
@@ -10,15 +10,15 @@ import {
   heardBy,
   inOrder,
   remembering,
-} from "./counting.ts";
-import type { Workload } from "./workload.ts";
+} from "../counting.ts";
+import type { Workload } from "../workload.ts";
 
 /** So much that it is kept in chunks while it waits. */
 const LARGE = "large ".repeat(20_000);
 const HEARD_OF_LARGE = LARGE.slice(0, 20);
 
 /** Deliveries: with an id and without, again and at once, small and large, of several senders. */
-export const sending: Workload = {
+export default (): Workload => ({
   name: "send",
   agents: () => ({ one: agent(counting), two: remembering }),
   steps: [
@@ -56,30 +56,4 @@ export const sending: Workload = {
     }
     await checkNothingLeft(s, subject);
   },
-};
-
-/** A delivery without an id, whose sender cannot say it again: taken once, or not at all if nobody said that it was. */
-export function anonymous(): Workload {
-  let taken = 0;
-  let tried = 0;
-  return {
-    name: "send without an id",
-    agents: () => ({ one: agent(counting), two: remembering }),
-    steps: [
-      (s) => s.create("two"),
-      (s) => s.create("one"),
-      ...["a", "b", "c"].map((text) => async (s: Scene) => {
-        tried++;
-        await s.at("one").send(text);
-        taken++;
-      }),
-    ],
-    async check(s, subject) {
-      const heard = await heardBy(s, "one");
-      holds(heard.length >= taken, `${taken} were accepted, ${heard.length} were ticked`);
-      holds(heard.length <= tried, `${tried} were sent, ${heard.length} were ticked`);
-      await checkCounts(s, heard);
-      await checkNothingLeft(s, subject);
-    },
-  };
-}
+});

@@ -1,16 +1,16 @@
 /** Things bought over a storage that dies: nothing above the limit, nothing twice, every reservation ended once. */
-import type { AgentContext } from "../../src/core/agent.ts";
-import type { Reservation, UsageReport } from "../../src/core/budget.ts";
-import type { Json } from "../../src/core/envelope.ts";
-import type { EnvelopeId } from "../../src/core/id.ts";
-import type { Job } from "../../src/core/outside.ts";
-import type { Trigger } from "../../src/core/trigger.ts";
-import { codeOf } from "../../src/fs/error.ts";
-import { holds, same } from "../expect.ts";
-import { agent, said, type Scene } from "../ticks/scene.ts";
-import { SHOP } from "../ticks/shop.ts";
-import { checkNothingLeft } from "./counting.ts";
-import type { Workload } from "./workload.ts";
+import type { AgentContext } from "../../../src/core/agent.ts";
+import type { Reservation, UsageReport } from "../../../src/core/budget.ts";
+import type { Json } from "../../../src/core/envelope.ts";
+import type { EnvelopeId } from "../../../src/core/id.ts";
+import type { Job } from "../../../src/core/outside.ts";
+import type { Trigger } from "../../../src/core/trigger.ts";
+import { codeOf } from "../../../src/fs/error.ts";
+import { holds, same } from "../../expect.ts";
+import { agent, said, type Scene } from "../../ticks/scene.ts";
+import { SHOP } from "../../ticks/shop.ts";
+import { checkNothingLeft } from "../counting.ts";
+import type { Workload } from "../workload.ts";
 
 const LIMIT = 100;
 const PRICE = 10;
@@ -40,7 +40,7 @@ async function buying(ctx: AgentContext, trigger: Trigger): Promise<void> {
   ctx.state.got = [...ctx.state.got ?? [], [item, got, job_id]];
 }
 
-export const spending: Workload = {
+export default (): Workload => ({
   name: "spend",
   agents: () => ({ one: agent(buying) }),
   steps: [
@@ -97,7 +97,7 @@ export const spending: Workload = {
     );
     same(left, [], "rows of work outside that are left");
   },
-};
+});
 
 /** The same request under one key, said again until it is answered; what nobody knows is told as such. */
 async function keyed(s: Scene, file: string): Promise<void> {

@@ -1,8 +1,8 @@
 /** Ticks and lives over a storage that dies. */
-import type { AgentId } from "../../src/core/id.ts";
-import { codeOf } from "../../src/fs/error.ts";
-import { same } from "../expect.ts";
-import { agent, type Scene } from "../ticks/scene.ts";
+import type { AgentId } from "../../../src/core/id.ts";
+import { codeOf } from "../../../src/fs/error.ts";
+import { same } from "../../expect.ts";
+import { agent, type Scene } from "../../ticks/scene.ts";
 import {
   checkCounts,
   checkNothingLeft,
@@ -10,11 +10,11 @@ import {
   heardBy,
   inOrder,
   remembering,
-} from "./counting.ts";
-import type { Workload } from "./workload.ts";
+} from "../counting.ts";
+import type { Workload } from "../workload.ts";
 
 /** Ticks: every kind of effect, failures, dead letters, sleep, a full inbox, lives that begin and end. */
-export const ticking: Workload = {
+export default (): Workload => ({
   name: "tick",
   agents: () => ({
     one: agent(counting, {
@@ -55,6 +55,7 @@ export const ticking: Workload = {
       }
     },
   ],
+  aside: ["drop-1"],
   async check(s, subject) {
     await checkCounts(s, ["a", "fails once", "b", "c"]);
     const one = s.at("one");
@@ -68,4 +69,4 @@ export const ticking: Workload = {
     same(owners.includes("gone"), false, "rows are left of the one that has ended");
     await checkNothingLeft(s, subject);
   },
-};
+});

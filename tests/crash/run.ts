@@ -1,0 +1,92 @@
+/** `deno task crash`: every point at which a runtime or an agent's host can die in every workload. Exit codes: 0 all held, 1 one was broken, 2 the words typed make no sense. */
+import { parseArgs } from "node:util";
+import type { MakeWorkload } from "../../conformance/crash.ts";
+import { mortalHost, mortalOn } from "./mortal.ts";
+import { hostPoints, secondPoints, storagePoints } from "./points.ts";
+import { WORKLOADS } from "./workloads.ts";
+
+const USAGE = `deno task crash [workload …] [--in memory|sqlite|host|twice] [--stride N]
+
+  workload    by name; by default all
+  --in WHERE  what dies: a runtime on rows in memory or on SQLite, the agents' host, or a runtime that dies again
+              while it recovers; by default each
+  --stride N  every Nth point; by default every one (of two deaths: every 7th and every 5th)`;
+
+const OPTIONS = {
+  in: { type: "string", multiple: true },
+  stride: { type: "string", default: "1" },
+  help: { type: "boolean" },
+} as const;
+
+/** Of two deaths, every so manyth of each: all of them would be the square. */
+const FIRST = 7;
+const SECOND = 5;
+
+type Try = (make: MakeWorkload, stride: number) => Promise<number>;
+
+const PLACES: Readonly<Record<string, Try>> = {
+  memory: (make, stride) => storagePoints(make, mortalOn("memory"), { stride }),
+  sqlite: (make, stride) => storagePoints(make, mortalOn("sqlite"), { stride }),
+  host: (make, stride) => hostPoints(make, mortalHost, { stride }),
+  twice: (make, stride) =>
+    secondPoints(make, mortalOn("memory"), { first: FIRST * stride, second: SECOND * stride }),
+};
+
+function misused(why: string): number {
+  console.error(`${why}\n\n${USAGE}`);
+  return 2;
+}
+
+async function main(args: string[]): Promise<number> {
+  let words;
+  try {
+    words = parseArgs({ args, options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+  const { values: { in: places = Object.keys(PLACES), help }, positionals: asked } = words;
+  if (help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const stride = Number(words.values.stride);
+  if (!Number.isSafeInteger(stride) || stride < 1) return misused("A stride is a number from 1.");
+  const strange = places.find((place) => !Object.hasOwn(PLACES, place));
+  if (strange !== undefined) return misused(`Nothing dies in "${strange}".`);
+  const names = WORKLOADS.map((make) => make().name);
+  const unknown = asked.find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    return misused(`There is no workload "${unknown}"; there are ${names.join(", ")}.`);
+  }
+  const chosen = WORKLOADS.filter((make) => asked.length === 0 || asked.includes(make().name));
+  return await run(chosen, places, stride);
+}
+
+async function run(
+  chosen: readonly MakeWorkload[],
+  places: readonly string[],
+  stride: number,
+): Promise<number> {
+  const sums = places.map(() => 0);
+  let broken = 0;
+  console.log(["workload".padEnd(20), ...places.map((place) => place.padStart(8))].join(""));
+  for (const make of chosen) {
+    const cells: string[] = [];
+    for (const [n, place] of places.entries()) {
+      try {
+        const tried = await PLACES[place]!(make, stride);
+        sums[n]! += tried;
+        cells.push(String(tried));
+      } catch (error) {
+        broken++;
+        cells.push("broken");
+        console.error(`${make().name} in ${place}, ${(error as Error).message}`);
+      }
+    }
+    console.log([make().name.padEnd(20), ...cells.map((cell) => cell.padStart(8))].join(""));
+  }
+  console.log(["all".padEnd(20), ...sums.map((sum) => String(sum).padStart(8))].join(""));
+  return broken > 0 ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
