@@ -18,7 +18,7 @@ const TAG = 0;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-interface Head {
+export interface Head {
   readonly blob: string;
   /** Bytes of the whole value. */
   readonly size: number;
@@ -35,8 +35,13 @@ export function largeRows(at: string, bytes: Uint8Array, newBlobId: () => string
     const value = bytes.slice(from, from + CHUNK_BYTES);
     chunks.push({ key: key.blob(blob, chunks.length), value });
   }
-  const head: Head = { blob, size: bytes.length, count: chunks.length };
-  return [{ key: at, value: encoder.encode("\0" + JSON.stringify(head)) }, ...chunks];
+  const value = headRow({ blob, size: bytes.length, count: chunks.length });
+  return [{ key: at, value }, ...chunks];
+}
+
+/** The row of a value whose chunks stand. */
+export function headRow({ blob, size, count }: Head): Uint8Array {
+  return encoder.encode("\0" + JSON.stringify({ blob, size, count }));
 }
 
 /** Keys of the chunks that a row's value names: none for a value that stands in its row. They go when the row goes. */

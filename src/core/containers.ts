@@ -184,6 +184,8 @@ export interface SessionSpec {
   readonly image: string;
   readonly limits: ContainerLimits;
   readonly allow_root: boolean;
+  /** At a graceful end of the runtime it is ended too; an interactive one goes on. */
+  readonly ends_with_runtime: boolean;
   /** Milliseconds since the Unix epoch; it ends by itself some time after this, whatever becomes of the runtime. */
   readonly expires_at: number;
 }
@@ -248,11 +250,11 @@ export interface ContainerFiles {
   read(
     path: string,
     range: { readonly offset: number; readonly length: number },
-  ): ReadableStream<Uint8Array>;
+  ): AsyncIterable<Uint8Array>;
   /** Replaces the file, or with `offset` writes into it from there on (what was beyond the end is zeros). Directories on the way are made. */
   write(
     path: string,
-    data: Uint8Array | ReadableStream<Uint8Array>,
+    data: Uint8Array | AsyncIterable<Uint8Array>,
     options?: { readonly offset?: number },
   ): Promise<void>;
   /** A directory with all that is in it. */

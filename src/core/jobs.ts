@@ -30,6 +30,7 @@ import {
 } from "./job_row.ts";
 import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
+import { storeBytes, storedAt } from "./stored.ts";
 
 /** How long a finished job is kept; older ones go a few at each job's end. */
 export const JOB_TTL_MS = 7 * 86_400_000;
@@ -318,6 +319,14 @@ export function openJobs(
         mustGoOn();
         await job.stream.keep(live.redactor.json(kept));
       },
+      stream: job.stream,
+      async store(name, data) {
+        mustGoOn();
+        const { newBlobId } = live;
+        const now = () => backend.now();
+        const at = key.jobStored(row.id, name);
+        await storeBytes({ storage, commit, newBlobId, now }, at, data);
+      },
       isResumed: job.isResumed,
       get ending() {
         if (!signal.aborted) return undefined;
@@ -358,13 +367,14 @@ export function openJobs(
     for (const { key: at } of rows) {
       if (at >= before) return;
       const [, , mount, id] = at.split("/") as [string, string, string, string];
-      const result = key.jobValue(id, "result");
       const events = await storage.list({ prefix: key.jobEvents(id), limit: SWEEP_ROWS });
-      const isLast = events.length < SWEEP_ROWS;
-      const rest = isLast
-        ? [at, key.job(nameOfKey(mount), id), result, ...blobKeys(await storage.get(result))]
-        : [];
-      const remove = [...events.map((event) => event.key), ...rest];
+      const values = await storage.list({ prefix: key.jobValues(id), limit: SWEEP_BATCH });
+      const isLast = events.length < SWEEP_ROWS && values.length < SWEEP_BATCH;
+      const remove = [
+        ...events.map((event) => event.key),
+        ...values.flatMap((row) => [row.key, ...blobKeys(row.value)]),
+        ...(isLast ? [at, key.job(nameOfKey(mount), id)] : []),
+      ];
       await commit({ check: [], remove, put: [] });
     }
   }
@@ -467,6 +477,10 @@ export function openJobs(
         if (!await rowOf(mount, id)) return undefined;
         const bytes = await readLarge(storage, key.jobValue(id, "result"));
         return bytes && decodeJson<Json>(bytes);
+      },
+      async stored(id, name) {
+        if (!await rowOf(mount, id)) return undefined;
+        return await storedAt(storage, key.jobStored(id, name));
       },
       stream: streamOf,
       async *watch(id, signal) {

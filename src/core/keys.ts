@@ -126,6 +126,9 @@ export const key = {
   jobs: (mount: string) => `job/${keyName(mount)}/`,
   /** `input` and `result` of a job, of any size. */
   jobValue: (id: string, name: "input" | "result") => `jobvalue/${id}/${name}`,
+  /** What a job has stored by itself, of any size. No other value of it is written like that: see `keyName`. */
+  jobStored: (id: string, name: string) => `jobvalue/${id}/~/${keyName(name)}`,
+  jobValues: (id: string) => `jobvalue/${id}/`,
   /** An event of a job's stream. */
   jobEvents: (id: string) => `jobevent/${id}/`,
   /** A finished job, by the time of its end. */

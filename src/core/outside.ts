@@ -100,8 +100,12 @@ export interface JobRun {
   asking(): Promise<void>;
   /** Adds an event to the job's stream; its `seq` is given. Durable soon after, and before the job's end, together with `kept`. The first one makes it `streaming`. */
   emit(event: { readonly [field: string]: Json }, kept?: Json): Promise<void>;
-  /** How far it is, for whoever asks and for its next life. Small; durable when it resolves. */
+  /** How far it is, for whoever asks and for its next life. Small; durable when it resolves, with all events before it. */
   keep(kept: Json): Promise<void>;
+  /** Its own events, as they are kept so far. */
+  readonly stream: Pick<Stream, "read">;
+  /** Keeps bytes of any size under a name as long as the job is kept, in place of what had it before: `Jobs.stored`. Durable when it resolves. */
+  store(name: string, data: AsyncIterable<Uint8Array>): Promise<void>;
   /** An earlier life of the runtime began it: `job.kept` is what that one kept last. */
   readonly isResumed: boolean;
   /** Why the signal is aborted. `stopped`: the runtime ends, and what can go on without it is left alone. */
@@ -138,6 +142,12 @@ export interface JobKind {
   run(run: JobRun): Promise<JobEnd>;
 }
 
+/** Bytes that a job has stored. */
+export interface Stored {
+  readonly size: number;
+  read(range?: { readonly offset?: number; readonly length?: number }): AsyncIterable<Uint8Array>;
+}
+
 /** Jobs of one kind of one agent. */
 export interface Jobs {
   /** Newest last. */
@@ -145,6 +155,8 @@ export interface Jobs {
   get(id: string): Promise<Job | undefined>;
   /** What it came to; undefined while it runs, or when it failed. */
   result(id: string): Promise<Json | undefined>;
+  /** What it has kept under this name: `JobRun.store`. */
+  stored(id: string, name: string): Promise<Stored | undefined>;
   /** Events with `seq` from 1; a watch ends after the job's last event. */
   stream(id: string): Stream;
   /** Each change of its status, from now on. */

@@ -15,12 +15,23 @@ export interface Redactor {
   /** UTF-8, or any bytes. */
   bytes(bytes: Uint8Array): Uint8Array;
   /** Bytes in parts; a value that the border of two parts cuts is found too. */
-  stream(): RedactedStream;
+  stream(options?: RedactedStreamOptions): RedactedStream;
   /** So many bytes behind a place must be known before it is safe to show; 0 while there are no secrets. */
   readonly reach: number;
 }
 
+export interface RedactedStreamOptions {
+  /** Shows all at once but what may be the beginning of a value: for what people wait for. */
+  readonly eager?: boolean;
+  /** A value becomes as many `*` as it has bytes, so that all else stays where it is. */
+  readonly masked?: boolean;
+  /** What an earlier stream held back. */
+  readonly held?: Uint8Array;
+}
+
 export interface RedactedStream {
+  /** What is not shown yet. */
+  readonly held: Uint8Array;
   /** What is safe to show by now. */
   push(bytes: Uint8Array): Uint8Array;
   /** The rest. `cut`: more would have followed, so that what may be the beginning of a value is left out. */
@@ -76,7 +87,7 @@ export function redactor(known: () => readonly Known[]): Redactor {
       const spans = spansIn(named, text);
       return spans.length === 0 ? bytes : fromLatin1(marked(text, spans));
     },
-    stream: () => streamOf(fresh(), reach),
+    stream: (options) => streamOf(fresh(), reach, options),
     get reach() {
       fresh();
       return reach;
@@ -148,11 +159,11 @@ function joined(spans: Span[]): Span[] {
   return out;
 }
 
-function marked(text: string, spans: readonly Span[]): string {
+function marked(text: string, spans: readonly Span[], masked = false): string {
   let out = "";
   let at = 0;
   for (const { name, start, end } of spans) {
-    out += `${text.slice(at, start)}[secret ${name}]`;
+    out += text.slice(at, start) + (masked ? "*".repeat(end - start) : `[secret ${name}]`);
     at = end;
   }
   return out + text.slice(at);
@@ -168,23 +179,74 @@ function walked(named: readonly Named[], value: unknown): unknown {
 }
 
 /** Shows nothing in which a value may have begun whose end is still to come. */
-function streamOf(named: readonly Named[], reach: number): RedactedStream {
-  if (named.length === 0) return { push: (bytes) => bytes, end: () => new Uint8Array(0) };
-  let held = "";
+function streamOf(
+  named: readonly Named[],
+  reach: number,
+  { eager = false, masked = false, held: before }: RedactedStreamOptions = {},
+): RedactedStream {
+  let held = before ? latin1(before) : "";
   function take(safe: number): Uint8Array {
     const spans = spansIn(named, held).filter(({ start }) => start < safe);
     const end = Math.max(safe, spans.at(-1)?.end ?? 0);
-    const out = marked(held.slice(0, end), spans);
+    const out = marked(held.slice(0, end), spans, masked);
     held = held.slice(end);
     return fromLatin1(out);
   }
+  if (named.length === 0) {
+    return {
+      get held() {
+        return fromLatin1(held);
+      },
+      push(bytes) {
+        if (held === "") return bytes;
+        held += latin1(bytes);
+        return take(held.length);
+      },
+      end: () => take(held.length),
+    };
+  }
   const soFar = () => Math.max(0, held.length - reach + 1);
   return {
+    get held() {
+      return fromLatin1(held);
+    },
     push(bytes) {
       held += latin1(bytes);
+      if (eager) return take(Math.max(soFar(), firstBegun(named, held)));
       // Not at every few bytes, since what is held is looked through anew.
       return soFar() < reach ? new Uint8Array(0) : take(soFar());
     },
     end: (cut = false) => take(cut ? soFar() : held.length),
   };
+}
+
+/** An escape that is not whole yet, or whose second half decides what it means. */
+const PARTIAL =
+  /(?:\\(?:u[0-9a-f]{0,3})?|\\ud[89ab][0-9a-f]{2}(?:\\(?:u[0-9a-f]{0,3})?)?|%[0-9a-f]?|&(?:#?[0-9a-z]{0,7})?)$/i;
+
+/** Where the end of a text may be the beginning of a value, in any spelling; the text's length where it is none. */
+function firstBegun(named: readonly Named[], text: string): number {
+  let first = text.length;
+  // What is not whole yet would be read as something else by the levels below.
+  let whole = text.length;
+  for (let depth = 0;; depth++) {
+    const level = [...levels(text.slice(0, whole))][depth];
+    if (!level) return first;
+    const at = (i: number) => level.from ? level.from[i]! : i;
+    const partial = PARTIAL.exec(level.text)?.index ?? level.text.length;
+    if (partial < level.text.length) whole = at(partial);
+    const where = folded(level.text.slice(0, partial));
+    const begun = named.flatMap(({ forms }) => forms.map((form) => begunAt(where, form)));
+    first = Math.min(first, whole, ...begun.map((i) => i === undefined ? first : at(i)));
+  }
+}
+
+/** Where the longest end of a text stands with which a form begins, and which is not all that may be taken out. */
+function begunAt(text: string, { text: form, behind }: Form): number | undefined {
+  const first = form[0]!;
+  const from = Math.max(0, text.length - form.length + (behind ? 0 : 1));
+  for (let at = text.indexOf(first, from); at >= 0; at = text.indexOf(first, at + 1)) {
+    if (form.startsWith(text.slice(at))) return at;
+  }
+  return undefined;
 }
