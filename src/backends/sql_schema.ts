@@ -9,6 +9,7 @@ import { placeOf } from "./sql_place.ts";
  *   that looking for work costs what there is to do and not what there is.
  * - `dropped`: owners that are gone but whose rows are still being swept.
  * - `families`: which families stand outside `rows`, and where.
+ * - `log`: what has been written of late and does not stand in the other tables yet.
  */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -23,6 +24,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     "CREATE TABLE dropped (id INTEGER PRIMARY KEY)",
     "CREATE TABLE families (prefix TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID",
   ],
+  ["CREATE TABLE log (seq INTEGER PRIMARY KEY, written BLOB NOT NULL)"],
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -4,6 +4,7 @@ import { sqlitePort } from "../../src/backends/local/sqlite.ts";
 import { manualClock } from "../../src/backends/manual_clock.ts";
 import { seededRandom } from "../../src/backends/seeded_random.ts";
 import { migrate } from "../../src/backends/sql_migrate.ts";
+import type { LogLimits } from "../../src/backends/sql_log.ts";
 import type { SqlPort } from "../../src/backends/sql_port.ts";
 import { type SqlBackend, sqlBackend } from "../../src/backends/sql_storage.ts";
 
@@ -18,7 +19,7 @@ export interface Fixture {
   again(): SqlBackend;
 }
 
-export function sqlFixture(): Fixture {
+export function sqlFixture(limits?: LogLimits): Fixture {
   const db = new DatabaseSync(":memory:");
   const inner = sqlitePort(db, ":memory:");
   migrate(inner, {
@@ -50,7 +51,12 @@ export function sqlFixture(): Fixture {
   };
   const clock = manualClock();
   const again = () =>
-    sqlBackend(port, { ...clock, random: seededRandom("sql") }, (flush) => setTimeout(flush));
+    sqlBackend(
+      port,
+      { ...clock, random: seededRandom("sql") },
+      (flush) => setTimeout(flush),
+      limits,
+    );
   return {
     db,
     log,

@@ -99,9 +99,10 @@ Deno.test("a dropped owner's rows are swept a few at a time, and on after a rest
   const next = again();
   await next.storage("b").commit(puts("turn"));
   await quiet(log);
+  assert.deepEqual(await texts(next, "b"), ["state=state", "turn=turn"]);
+  next.close();
   assert.equal(left(), 2);
   assert.equal(Object.values(db.prepare("SELECT count(*) FROM dropped").get()!)[0], 0);
-  assert.deepEqual(await texts(next, "b"), ["state=state", "turn=turn"]);
 });
 
 Deno.test("a sweep that fails is tried again after the next commit, not at once", async () => {
@@ -116,6 +117,7 @@ Deno.test("a sweep that fails is tried again after the next commit, not at once"
   failAt(undefined);
   await backend.storage("b").commit(puts("state"));
   await quiet(log);
+  backend.close();
   assert.equal(Object.values(db.prepare("SELECT count(*) FROM rows").get()!)[0], 1);
 });
 
@@ -161,4 +163,48 @@ Deno.test("a closed backend commits what waited and then refuses everything, row
       () => backend.drop("a"),
     ]
   ) await assert.rejects(ask, { name: "FileError", code: "not_ready" });
+});
+
+/** Asked for without `owners` or `find`, which would move what is in the log. */
+async function sees(backend: Backend, owner: string, keys: readonly string[]): Promise<void> {
+  assert.deepEqual((await texts(backend, owner)).map((row) => row.split("=")[0]), keys);
+  for (const k of keys) assert.ok(await backend.storage(owner).get(k), k);
+}
+
+Deno.test("what is in the log at the end of a process that did not close is there for the next one", async () => {
+  const { backend, db, again } = sqlFixture();
+  const count = (table: string) =>
+    Object.values(db.prepare(`SELECT count(*) FROM ${table}`).get()!)[0];
+  await backend.storage("a").commit(puts("kv/gone", "state", key.inbox(1)));
+  await backend.storage("b").commit(puts("state", key.alarm(1, "a")));
+  await backend.storage("a").commit({ ...puts("kv/new"), remove: ["kv/gone", key.inbox(1)] });
+  await backend.drop("b");
+  await backend.storage("b").commit(puts("turn"));
+  assert.ok(count("log") as number > 0, "the log is what this test is about");
+  const next = again();
+  assert.equal(count("log"), 0);
+  await sees(next, "a", ["kv/new", "state"]);
+  await sees(next, "b", ["turn"]);
+  assert.deepEqual(await next.find({ prefix: "inbox/", limit: 9 }), []);
+  assert.deepEqual(await next.find({ prefix: "alarm/", limit: 9 }), []);
+});
+
+Deno.test("rows follow from the log into their tables while more are written, and each is read as it stands", async () => {
+  const { backend, db, again } = sqlFixture();
+  const tables = () => Object.values(db.prepare("SELECT count(*) FROM rows").get()!)[0] as number;
+  const big = (k: string) => ({ key: k, value: new Uint8Array(10_000).fill(k.length) });
+  const keys = Array.from({ length: 900 }, (_, n) => key.kv(String(n).padStart(4, "0")));
+  let most = 0;
+  for (const [n, k] of keys.entries()) {
+    const remove = n % 3 === 2 ? [keys[n - 1]!] : [];
+    await backend.storage("a").commit({ check: [], remove, put: [big(k)] });
+    most = Math.max(most, tables());
+    if (n % 100 === 0) assert.ok(await backend.storage("a").get(keys[0]!));
+  }
+  assert.ok(most > 100, `${most} rows are in their table before anybody asked for that`);
+  const left = keys.filter((_, n) => n % 3 !== 1);
+  await sees(backend, "a", left);
+  const page = await backend.storage("a").list({ prefix: "kv/", after: keys[300]!, limit: 5 });
+  assert.deepEqual(page.map((row) => row.key), left.filter((k) => k > keys[300]!).slice(0, 5));
+  await sees(again(), "a", left);
 });

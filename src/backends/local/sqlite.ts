@@ -27,8 +27,8 @@ export interface LocalBackend extends Backend {
 const DATABASE_FILE = "agentd.db";
 const PAGE_BYTES = 4096;
 const CACHE_KIB = 32 * 1024;
-/** The log is copied into the database about every 4 MiB: some milliseconds each time, instead of many at once. */
-const CHECKPOINT_PAGES = 1000;
+/** The write-ahead log is copied into the database about every 16 MiB: pages that many commits wrote are then copied once. */
+const CHECKPOINT_PAGES = 4000;
 /** What the log may keep of the disk after a peak. */
 const LOG_KEEP_BYTES = 64 * 1024 * 1024;
 /** Only somebody who looks with `sqlite3` can be in the way, and then not for long; the event loop stands meanwhile. */
