@@ -614,7 +614,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       return exported(await reach(id), passphrase);
     },
     async importAgent(file, { id, mode, passphrase }) {
-      return await infoOf(await importInto(file, id, mode, passphrase));
+      return await importInto(file, id, mode, passphrase);
     },
     tokens,
     async files(id, principal) {
@@ -690,7 +690,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     wanted: AgentId | undefined,
     mode: ImportMode,
     passphrase: string | undefined,
-  ): Promise<Live> {
+  ): Promise<AgentInfo> {
     let id: AgentId | undefined;
     let ended = () => {};
     const work = new Promise<void>((resolve) => (ended = resolve));
@@ -713,14 +713,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           await openRegistry(at, lifecycle);
         },
       });
+      const live = await open(made).catch(notAnAgent);
+      // Whoever can make a file can make its checksum: that it is an agent's shows when it is one.
+      await infoOf(live).catch(notAnAgent);
       await closeRegistry(made, lifecycle);
-      const live = await open(made);
       live.trace.add({ type: "lifecycle", state: "imported", mode });
       making.delete(made);
       ready(live);
       // Its alarms are due by their own times.
       due.note(backend.now());
-      return live;
+      return await infoOf(live);
     } catch (error) {
       if (id) await undo(id, lifecycle);
       throw error;
@@ -745,6 +747,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     return (await registry.list({ prefix: registryKey.agent("") })).length;
   }
   return runtime;
+}
+
+/** Of rows that could be stored and cannot be understood. */
+function notAnAgent(cause: unknown): never {
+  if (cause instanceof FileError) throw cause;
+  throw new FileError("invalid_request", "import", "file", {
+    detail: "this is no whole export of an agent: its rows are not what an agent has",
+    cause,
+  });
 }
 
 function hasStopped(id: AgentId): FileError {

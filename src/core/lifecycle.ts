@@ -1,5 +1,5 @@
 /** How an agent comes to be and how it ends: two owners' rows cannot share a commit, so each begins with a row that says what must be finished. */
-import { FileError, hasCode } from "../fs/error.ts";
+import { codeOf, FileError, hasCode } from "../fs/error.ts";
 import type { AgentRecord, Phase } from "./record.ts";
 import type { CreateRequest } from "./runtime.ts";
 import type { Backend } from "./backend.ts";
@@ -294,7 +294,8 @@ export async function terminateAgent(live: Live, deps: LifecycleDeps): Promise<v
 /** Removes all of an agent whose create or delete did not come to its end. */
 export async function undo(id: AgentId, deps: LifecycleDeps, live?: Live): Promise<void> {
   const known = live ?? await deps.open(id).catch((error) => {
-    if (hasCode(error, "not_found")) return undefined;
+    // What cannot be understood runs nowhere, and goes all the same.
+    if (hasCode(error, "not_found") || codeOf(error) === "internal") return undefined;
     throw error;
   });
   if (known) {

@@ -5,7 +5,7 @@ import type { Stream } from "./view.ts";
 import { announcer } from "./announce.ts";
 import { decodeJson, encodeJson } from "./code.ts";
 import { makeStream } from "./stream.ts";
-import { padN } from "./keys.ts";
+import { numberOfKey, padN } from "./keys.ts";
 import { NO_REDACTION, type Redactor } from "./redact.ts";
 
 /** Rows beyond the retention are removed so many at a time. */
@@ -39,6 +39,13 @@ export interface NumberedOptions {
   readonly redactor?: Redactor;
 }
 
+/** The key says its number: readers go on behind it, and an imported row that says another would lead them in a circle. */
+function eventIn({ key, value }: Row): StreamEvent {
+  const event = decodeJson<StreamEvent>(value);
+  const seq = numberOfKey(key);
+  return event?.seq === seq ? event : { ...event, seq };
+}
+
 export function numbered(options: NumberedOptions): Numbered {
   const { storage, prefix, next, along, redactor = NO_REDACTION } = options;
   const told = announcer<StreamEvent>();
@@ -54,7 +61,7 @@ export function numbered(options: NumberedOptions): Numbered {
       after: prefix + padN(Math.max(0, after)),
       ...(limit === Infinity ? {} : { limit }),
     });
-    return rows.map((row) => decodeJson<StreamEvent>(row.value));
+    return rows.map(eventIn);
   }
   return {
     ...makeStream({

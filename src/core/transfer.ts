@@ -21,6 +21,7 @@ import { checkedMounts, withoutDirectories } from "./mounts.ts";
 import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import { FIRST_TURN } from "./record.ts";
+import { isOurs } from "./imported.ts";
 import { KEY, MAX_VALUE_BYTES } from "./storage.ts";
 import { key } from "./keys.ts";
 import { pages } from "./pages.ts";
@@ -305,7 +306,9 @@ function rowOf(value: Record<string, unknown>): Row {
   }
   const bytes = typeof b === "string" ? bytesOf(b) : encodeJson(v ?? null);
   if (!bytes || bytes.length > MAX_VALUE_BYTES) throw corrupt(`the row ${k} is not readable`);
-  return { key: k, value: bytes };
+  const row = { key: k, value: bytes };
+  if (!isOurs(row)) throw corrupt(`the row ${k} is not as an agent has it`);
+  return row;
 }
 
 function bytesOf(base64: string): Uint8Array | undefined {
