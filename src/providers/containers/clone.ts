@@ -2,7 +2,7 @@
 import { FileError, hasCode } from "../../fs/error.ts";
 import type { CloneSpec, SessionSpec } from "../../core/containers.ts";
 import type { DockerCli, DockerProcess, Ended } from "./cli.ts";
-import { type House, runArguments, sessionContainer } from "./container.ts";
+import { type House, RUN_STDIN, runArguments, sessionContainer } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import {
   FETCH,
@@ -66,7 +66,7 @@ export function clonesOf(
     try {
       // What an earlier life has left of that name holds nothing that anybody needs.
       await remove(cli, name);
-      const made = await cli.run(args, { withinMs: START_MS });
+      const made = await cli.run(args, { stdin: RUN_STDIN, withinMs: START_MS });
       if (made.code !== 0) throw engineFailure("clone", repo.url, made);
       await fetchIn(cli, name, repo, told, signal);
       await carry(cli, name, spec, repo, told, signal);

@@ -1,6 +1,7 @@
 /** A container as agentd makes it: its name, its labels, and every flag that keeps what runs in it inside. */
 import { FileError } from "../../fs/error.ts";
 import type { ContainerLimits, SessionSpec } from "../../core/containers.ts";
+import { SECCOMP_PROFILE } from "./seccomp.ts";
 
 export const WORKDIR = "/work";
 /** For what agentd itself keeps in a container: the pipes of its commands. */
@@ -70,6 +71,9 @@ export function sessionContainer(session: string): string {
   return `agentd-${session}`;
 }
 
+/** What the client is told on stdin with `runArguments`: the profile that they name. */
+export const RUN_STDIN: Uint8Array = new TextEncoder().encode(SECCOMP_PROFILE);
+
 /** Its arguments for `docker`, the command inside among them. */
 export function runArguments(house: House, making: Making): string[] {
   const { image, spec, limits, name } = making;
@@ -132,10 +136,15 @@ function walls(user: number): string[] {
     `--user=${user}:${user}`,
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
+    // Read by the client; a file of its own would have to lie somewhere.
+    "--security-opt=seccomp=/dev/stdin",
     "--read-only",
     "--ipc=private",
+    "--cgroupns=private",
+    // By default the container's id, with which it could be named to the engine.
+    "--hostname=agentd",
     "--restart=no",
-    // Both would use the host for as long as it lives: a health check its processors, a log its disk.
+    // Both would use the host for as long as it lives: a health check its processors, and a log its disk, as whatever runs inside can write to it.
     "--no-healthcheck",
     "--log-driver=none",
   ];

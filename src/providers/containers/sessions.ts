@@ -2,7 +2,7 @@
 import { FileError } from "../../fs/error.ts";
 import type { SessionSpec, SessionState } from "../../core/containers.ts";
 import type { DockerCli } from "./cli.ts";
-import { type House, LABELS, runArguments, sessionContainer } from "./container.ts";
+import { type House, LABELS, RUN_STDIN, runArguments, sessionContainer } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import { findImage } from "./images.ts";
 import { lanes } from "./lanes.ts";
@@ -122,7 +122,7 @@ async function making(
   });
   const run = async () => {
     signal.throwIfAborted();
-    return await cli.run(args, { withinMs: START_MS });
+    return await cli.run(args, { stdin: RUN_STDIN, withinMs: START_MS });
   };
   let ended = await run();
   if (isTaken(ended.stderr)) {
