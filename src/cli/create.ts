@@ -48,6 +48,8 @@ function configOf(call: Call): Json | undefined {
   const fields: { [name: string]: Json | undefined } = {
     prompt: option<string>(call, "prompt"),
     model: option<string>(call, "model"),
+    image: option<string>(call, "image"),
+    language: option<string>(call, "language"),
     max_steps: option<number>(call, "maxSteps"),
   };
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
@@ -55,7 +57,7 @@ function configOf(call: Call): Json | undefined {
   const base = config ?? {};
   if (typeof base !== "object" || Array.isArray(base)) {
     throw usage(
-      "--prompt, --model and --max-steps are fields of --config, which is no object here",
+      "--prompt, --model, --image, --language and --max-steps are fields of --config, which is no object here",
     );
   }
   return { ...base, ...Object.fromEntries(given) as { [name: string]: Json } };

@@ -109,7 +109,9 @@ export const VERBS: readonly Verb[] = [
         read: jsonText,
       },
       { flags: "--prompt <text>", about: "what an assistant is there for" },
-      { flags: "--model <name>", about: "the model that an assistant asks" },
+      { flags: "--model <name>", about: "the model that an assistant or a coder asks" },
+      { flags: "--image <name>", about: "where a coder tries its programs, e.g. python:3.13-slim" },
+      { flags: "--language <name>", about: "what a coder writes (python)" },
       {
         flags: "--max-steps <n>",
         about: "model calls of an assistant for one answer (20)",
@@ -139,6 +141,7 @@ export const VERBS: readonly Verb[] = [
     examples: [
       ["create bob counter", ""],
       ['create helper assistant --prompt "You keep my notes." --model llama3.2', "no code"],
+      ["create coder coder --model qwen2.5-coder --language python", "code and its proof"],
       ["create ann echo --name Ann --goal 'answer politely'", ""],
       ["create eve assistant --autonomy semi --budget '$1/day'", "asks before it spends much"],
       ['create bot bot/agent.ts --config \'{"lang":"en"}\'', "code of yours"],
@@ -599,6 +602,19 @@ export const VERBS: readonly Verb[] = [
       ["backup copy.db --force", "in place of the one that is there"],
     ],
     load: async () => (await import("./backup.ts")).backup,
+  },
+  {
+    name: "images",
+    args: "[word] [names...]",
+    about: "what containers can be made from: list, pull",
+    words: ["list", "pull"],
+    group: KEEP,
+    examples: [
+      ["images", "what is there, and what agents may use by default"],
+      ["images pull", "the default images"],
+      ["images pull python:3.13-slim", ""],
+    ],
+    load: async () => (await import("./images.ts")).images,
   },
   {
     name: "doctor",

@@ -24,6 +24,8 @@ export interface Settings {
   readonly model_server: readonly string[];
   /** Who sells model calls: `{ servers, discover, cloud }`, with keys by the names of secrets. */
   readonly compute: Readonly<Record<string, unknown>>;
+  /** Where agents' code runs: `{ docker, images, git_image }`. */
+  readonly containers: Readonly<Record<string, unknown>>;
 }
 export type SettingName = keyof Settings;
 
@@ -65,6 +67,12 @@ const KINDS: { readonly [K in SettingName]: Kind<Settings[K]> } = {
   compute: {
     fallback: {},
     rule: "an object of servers, discover, cloud",
+    read: readObject,
+    inFileAlone: true,
+  },
+  containers: {
+    fallback: {},
+    rule: "an object of docker, images, git_image",
     read: readObject,
     inFileAlone: true,
   },
@@ -110,6 +118,7 @@ export function readSettings(input: {
       hooks: value("hooks"),
       model_server: value("model_server"),
       compute: value("compute"),
+      containers: value("containers"),
     },
     from: Object.fromEntries(
       SETTING_NAMES.map((name) => [name, found.get(name)?.from ?? "default"]),

@@ -1,6 +1,7 @@
 /** The control plane as one function from request to response. It never listens: a door does, and says who is at the other end. */
 import { type Context, Hono } from "hono";
 import type { Backend } from "../core/backend.ts";
+import type { ContainerProviders } from "../core/containers.ts";
 import type { Principal, Runtime } from "../core/runtime.ts";
 import type { Secrets } from "../core/secrets.ts";
 import { parseTraceparent, type Span, type Tracer } from "../core/tracer.ts";
@@ -10,6 +11,7 @@ import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
 import { backupRoute, type DatabaseCopy } from "./backup.ts";
 import { problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
+import { imageRoutes } from "./images.ts";
 import { hookRoutes } from "./hooks/routes.ts";
 import type { HookStore } from "./hooks/store.ts";
 import { inOpenAiWords, speaksOpenAi } from "./openai/errors.ts";
@@ -46,6 +48,8 @@ export interface AppOptions {
   readonly hooks?: HookStore;
   /** What requests of agents may refer to; absent: none are kept. */
   readonly secrets?: Secrets;
+  /** Whose images an operator sees and fetches; absent: nobody's. */
+  readonly containers?: ContainerProviders;
   /** Keeps spans of requests and of the calls in them. */
   readonly tracer?: Tracer;
 }
@@ -90,6 +94,7 @@ export function createRouter(options: AppOptions): Router {
     backupRoute(options.backup, timer),
     ...hookRoutes(runtime, options.hooks, clock),
     ...secretRoutes(options.secrets),
+    ...imageRoutes(options.containers),
     ...openAiRoutes({ runtime, clock, tracer, report }),
     ...agentRoutes({ runtime, timer, watchers, tracer }),
   ];

@@ -17,6 +17,7 @@ import type { ImportMode } from "../core/runtime.ts";
 import type { ControlWord, Receipt } from "../core/view.ts";
 import type { FileService } from "../fs/file.ts";
 import { clientFiles } from "./client_files.ts";
+import { type ClientImages, clientImages } from "./client_images.ts";
 import type { ShownHook } from "./hooks/hook.ts";
 import { PASSPHRASE_HEADER } from "./passphrase.ts";
 import { type Ask, chunksOf, createWire, type Fetch } from "./wire.ts";
@@ -114,6 +115,7 @@ export interface Client {
     list(): Promise<readonly SecretInfo[]>;
     remove(name: string): Promise<void>;
   };
+  readonly images: ClientImages;
 }
 
 const JSON_TYPE = "application/json";
@@ -289,5 +291,6 @@ export function connect(options: ConnectOptions): Client {
         await wire.send({ op: "remove secret", path, named: name, method: "DELETE" });
       },
     },
+    images: clientImages(wire),
   };
 }

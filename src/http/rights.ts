@@ -16,6 +16,7 @@ export type Deed =
   | "make or revoke tokens"
   | "see or change hooks"
   | "see or change secrets"
+  | "see or pull images"
   | "export or import agents"
   | "back up the database";
 
@@ -35,6 +36,7 @@ const MAY: Readonly<Record<Deed, readonly Caller[]>> = {
   "make or revoke tokens": ["operator"],
   "see or change hooks": ["operator"],
   "see or change secrets": ["operator"],
+  "see or pull images": ["operator"],
   "export or import agents": ["operator"],
   "back up the database": ["operator"],
 };

@@ -45,6 +45,7 @@ Deno.test("the file, then the environment, then flags; each says where it came f
       hooks: {},
       model_server: [],
       compute: {},
+      containers: {},
     });
     deepEqual(from, {
       listen: "--listen",
@@ -54,6 +55,7 @@ Deno.test("the file, then the environment, then flags; each says where it came f
       hooks: "default",
       model_server: "default",
       compute: "default",
+      containers: "default",
     });
     equal(read(home, vars).settings.listen, "127.0.0.1:2");
     equal(read(home).settings.listen, "127.0.0.1:1");

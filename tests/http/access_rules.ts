@@ -92,6 +92,9 @@ export const ROUTES: Readonly<Record<string, RouteRule>> = {
     body: json({ value: "a value of enough letters", hosts: ["api.example.com"] }),
   },
   "DELETE /secrets/{name}": { right: "operator" },
+  "GET /images": { right: "operator" },
+  // There are no containers here.
+  "POST /images/pull": { right: "operator", also: [501], body: json({ image: "busybox:1" }) },
   "GET /v1/models": { right: "list" },
   // Who may not know of the agent is told the same as of one that is not there.
   "GET /v1/models/{model}": { right: "list", also: [404] },
