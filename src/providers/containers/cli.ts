@@ -159,7 +159,13 @@ async function ending(
     process.ended,
     given(process.stdin, stdin),
   ]);
-  return { code, stdout: decoded(stdout), stderr };
+  const said = decoded(stdout);
+  return { code, stdout: said, stderr: stderr === "" && isNoProgram(code) ? said : stderr };
+}
+
+/** That a container has no such program is said on stdout, by some engines. */
+function isNoProgram(code: number): boolean {
+  return code === 126 || code === 127;
 }
 
 /** Who does not read it to the end says why by its exit code. */
@@ -188,7 +194,10 @@ async function allOf(stream: ReadableStream<Uint8Array>, verb: string): Promise<
 }
 
 /** Its beginning; the rest is read, so that nobody waits, and thrown away. */
-async function firstOf(stream: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array> {
+export async function firstOf(
+  stream: ReadableStream<Uint8Array>,
+  most: number,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of stream) {

@@ -1,7 +1,7 @@
 /** Repositories for sessions: each is fetched in a container of its own, which alone has a network and the credential, and only its files go over. */
 import { FileError, hasCode } from "../../fs/error.ts";
 import type { CloneSpec, SessionSpec } from "../../core/containers.ts";
-import type { DockerCli, DockerProcess, Ended } from "./cli.ts";
+import { type DockerCli, type DockerProcess, type Ended, firstOf } from "./cli.ts";
 import { type House, RUN_STDIN, runArguments, sessionContainer } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import {
@@ -152,7 +152,8 @@ async function piped(from: DockerProcess, to: DockerProcess): Promise<[Ended, En
     from.ended,
     to.ended,
     from.stdin.close().catch(() => {}),
-    to.stdout.cancel(),
+    // The engine says there, of all places, that there is no such program; and its client dies of a reader that has gone.
+    firstOf(to.stdout, 0),
     // How it came to an end is told by the exit codes.
     from.stdout.pipeTo(to.stdin).catch(() => {}),
   ]);
