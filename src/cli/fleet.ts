@@ -116,7 +116,13 @@ const fleetSchema = z.strictObject({
 export function parseFleet(text: string, shown: string, dir: string): Fleet {
   const lines = new LineCounter();
   const document = withoutEnv(() =>
-    parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+    parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      merge: true,
+      // What it would warn of on standard error is refused here, with its line.
+      logLevel: "error",
+    })
   );
   const at = (offset: number) => {
     const { line, col } = lines.linePos(offset);

@@ -11,7 +11,7 @@ const ONE_GO_BYTES = 256 * 1024;
 
 /**
  * The whole body; empty if there is none.
- * @throws FileError `too_large`, `interrupted`
+ * @throws FileError `too_large`, `invalid_request`
  */
 export async function readBody(request: Request, path: string): Promise<Uint8Array> {
   const length = lengthOf(request);
@@ -26,7 +26,7 @@ export async function readBody(request: Request, path: string): Promise<Uint8Arr
 
 /**
  * The body as it comes in, no chunk of it empty.
- * @throws FileError `too_large` as soon as it is, whatever its length header says; `interrupted` when the sender goes away
+ * @throws FileError `too_large` as soon as it is, whatever its length header says; `invalid_request` when the sender goes away before its end
  */
 export async function* bodyChunks(
   request: Request,
@@ -69,7 +69,8 @@ function lengthOf(request: Request): number | undefined {
 
 function gone(path: string, cause: unknown): never {
   const detail = "the request's body ended early";
-  throw new FileError("interrupted", "read the body for", path, { detail, cause });
+  // The sender's doing: a failure inside would be counted as one of ours.
+  throw new FileError("invalid_request", "read the body for", path, { detail, cause });
 }
 
 function tooLarge(path: string, bytes: number, limit: number): FileError {

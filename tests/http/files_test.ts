@@ -332,7 +332,7 @@ Deno.test("half an upload takes no effect", async () => {
     },
   });
   const response = await ask("/f.txt", { method: "PUT", body });
-  assert.equal(await code(response), "interrupted");
+  assert.equal(await code(response), "invalid_request");
   assert.equal(await readText(files, "/f.txt"), "stands");
 });
 

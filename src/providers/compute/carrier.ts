@@ -72,7 +72,8 @@ export function carrier(options: CarrierOptions): Fetch {
       mustBeFinal(response, url);
       if (!response.body || BODILESS.includes(response.status)) {
         done();
-        return response;
+        // An answer that has none is an empty one to the SDK, which takes a stream for granted.
+        return response.ok ? new Response("", { headers: response.headers }) : response;
       }
       const body = bounded(options, response, url, ends, done);
       return new Response(body, { status: response.status, headers: response.headers });

@@ -9,6 +9,7 @@ export const BAD_MODELS = [
   "garbage-stream",
   "garbage-part",
   "html",
+  "empty",
   "busy",
   "busy-until",
   "no-credit",
@@ -92,6 +93,7 @@ function answers(
     "garbage-stream": () => whole("data: {not json}\n\n"),
     "garbage-part": () => whole(part({ choices: [{ delta: { content: 5 } }] })),
     "html": () => new Response("<h1>It works</h1>", { headers: { "content-type": "text/html" } }),
+    "empty": () => new Response(null, { status: 204 }),
     "busy": () => refusal(429, "slow down", {}, { "retry-after": String(BUSY_SECONDS) }),
     "busy-until": () =>
       refusal(429, "slow down", {}, { "retry-after": "Thu, 01 Jan 1970 00:00:09 GMT" }),

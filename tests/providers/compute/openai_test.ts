@@ -195,6 +195,7 @@ const FAILURES: Partial<Record<BadModel, [code: string, extra: ErrorExtra]>> = {
   "garbage-shape": ["provider_unavailable", { retryable: false }],
   "garbage-stream": ["provider_unavailable", { retryable: false }],
   "garbage-part": ["provider_unavailable", { retryable: false }],
+  "empty": ["provider_unavailable", { retryable: true }],
   "html": ["provider_unavailable", { retryable: false }],
   "busy": ["rate_limited", { status: 429, retry_after_ms: BUSY_SECONDS * 1000, retryable: true }],
   "busy-until": ["rate_limited", { status: 429, retry_after_ms: 8_000, retryable: true }],
