@@ -12,6 +12,7 @@ const DOORS = [
   "conformance/memory.ts",
   "conformance/mod.ts",
   "tests/bench",
+  "tests/fuzz",
   "tests/conformance/run.ts",
   "tests/crash/run.ts",
   "tests/house/lint.ts",
