@@ -5,6 +5,8 @@ import type { Reply } from "./model.ts";
 export interface Setup {
   readonly dir: string;
   readonly replies: readonly Reply[];
+  /** Which reply comes is counted over the whole talk, and not since the last word of the user. */
+  readonly wholeTalk: boolean;
 }
 
 /** Told on the server's standard output, among what the engine prints there. */

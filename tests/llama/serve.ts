@@ -64,9 +64,10 @@ function promptOf({ engine, file, setup }: Served, body: Body): {
   return { prompt: prompt + start, ...(grammar === undefined ? {} : { grammar }) };
 }
 
-/** Which reply comes now: one for each answer given since the last word of the user; the last one stays. Calls only for who has tools. */
-function turnOf({ replies }: Setup, { messages = [], tools }: Body): number {
-  const since = messages.slice(messages.findLastIndex(({ role }) => role === "user") + 1);
+/** Which reply comes now: one for each answer given so far, or since the last word of the user; the last one stays. Calls only for who has tools. */
+function turnOf({ replies, wholeTalk }: Setup, { messages = [], tools }: Body): number {
+  const last = messages.findLastIndex(({ role }) => role === "user");
+  const since = wholeTalk ? messages : messages.slice(last + 1);
   const answers = since.filter(({ role }) => role === "assistant").length;
   const open = [...replies.keys()].filter((i) => tools?.length || typeof replies[i] === "string");
   return open[Math.min(answers, open.length - 1)] ?? 0;

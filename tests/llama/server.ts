@@ -13,6 +13,8 @@ export interface LlamaOptions {
    * after a tool's result), and so on; the last one stays. A call is made only where the request has tools.
    */
   readonly replies?: readonly Reply[];
+  /** Answers are counted over the whole talk: the second reply is for a talk with one answer in it, whoever spoke since. */
+  readonly wholeTalk?: boolean;
 }
 
 export interface Llama extends AsyncDisposable {
@@ -33,9 +35,10 @@ export interface Llama extends AsyncDisposable {
 /** Why there is no engine on this machine, for `needs()`; undefined if there is. */
 export const MISSING_LLAMA = missingEngine();
 
-export async function startLlama({ replies = [GREETING] }: LlamaOptions = {}): Promise<Llama> {
+export async function startLlama(options: LlamaOptions = {}): Promise<Llama> {
+  const { replies = [GREETING], wholeTalk = false } = options;
   const dir = await Deno.makeTempDir({ prefix: "agentd-llama-" });
-  const setup: Setup = { dir, replies };
+  const setup: Setup = { dir, replies, wholeTalk };
   const program = new URL("./serve.ts", import.meta.url);
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "-q", program.href, JSON.stringify(setup)],
