@@ -34,7 +34,7 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 export interface Found {
-  /** There was no database; an empty private file is there now. */
+  /** There was no database, or one whose making was cut off; a private file is there now. */
   readonly isNew: boolean;
   /** The schema version in the file; undefined where a log is beside it, which may say otherwise. */
   readonly version: number | undefined;
@@ -46,7 +46,7 @@ export interface Found {
  */
 export async function findDatabase(path: string): Promise<Found> {
   const header = await readHeader(path);
-  if (header.length === 0) return { isNew: true, version: 0 };
+  if (header.length === 0 || await isUnmade(path)) return { isNew: true, version: 0 };
   const magic = new TextDecoder("latin1").decode(header.subarray(0, MAGIC.length));
   if (magic !== MAGIC || header.length < HEADER_BYTES) {
     throw new FileError("corrupt", "open", path, {
@@ -75,6 +75,28 @@ async function readHeader(path: string): Promise<Uint8Array<ArrayBuffer>> {
   } catch (error) {
     throw hostFileError("open", path, error);
   }
+}
+
+/** What a rollback journal begins with, and where it says how many pages there were before. */
+const JOURNAL_MAGIC = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+const JOURNAL_PAGES_OFFSET = 16;
+const JOURNAL_HEADER_BYTES = 28;
+
+/**
+ * A power cut in the very first moments of a database leaves any part of its first page, and a journal which says that there was nothing before. SQLite
+ * takes it back to that when it opens it.
+ */
+async function isUnmade(path: string): Promise<boolean> {
+  const journal = new Uint8Array(JOURNAL_HEADER_BYTES);
+  try {
+    using file = await Deno.open(`${path}-journal`);
+    if (await readUpTo(file, journal) < journal.length) return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw hostFileError("open", `${path}-journal`, error);
+  }
+  return JOURNAL_MAGIC.every((byte, n) => journal[n] === byte) &&
+    new DataView(journal.buffer).getUint32(JOURNAL_PAGES_OFFSET) === 0;
 }
 
 async function hasBytes(path: string): Promise<boolean> {
