@@ -18,7 +18,9 @@ const DOORS = [
   "tests/house/lint.ts",
   "tests/house/readme.ts",
   "tests/llama/run.ts",
+  "tests/powercut/run.ts",
   "tests/sim/run.ts",
+  "tests/soak/run.ts",
 ];
 
 const sources = (await files()).filter((file) => file.endsWith(".ts"));

@@ -1,0 +1,52 @@
+/** `deno task soak`: the real program, killed as often as is said. AGENTD_BIN tries a binary. Exit codes: 0 all held, 1 something was lost, doubled, over budget or damaged, 2 the words typed make no sense. */
+import { parseArgs } from "node:util";
+import { soak } from "./soak.ts";
+
+const USAGE = `deno task soak [--kills N] [--seed N]
+
+  --kills N  by default 200, some ten minutes
+  --seed N   when it is killed and what is sent; by default 1`;
+
+const OPTIONS = {
+  kills: { type: "string", default: "200" },
+  seed: { type: "string", default: "1" },
+  help: { type: "boolean" },
+} as const;
+
+function misused(why: string): number {
+  console.error(`${why}\n\n${USAGE}`);
+  return 2;
+}
+
+async function main(args: string[]): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({ args, options: OPTIONS }));
+  } catch (error) {
+    return misused(error instanceof Error ? error.message : String(error));
+  }
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const [kills, seed] = [Number(values.kills), Number(values.seed)];
+  if (![kills, seed].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+    return misused("Kills and a seed are whole numbers.");
+  }
+  const { lost, doubled, overBudget, damaged, ...counts } = await soak({
+    kills,
+    seed,
+    onKill: (n, accepted) => {
+      if (n % 10 === 0) console.log(`${n} kills, ${accepted} messages accepted`);
+    },
+  });
+  for (const [name, count] of Object.entries(counts)) console.log(`${name}: ${count}`);
+  for (const line of [...lost, ...doubled, ...overBudget, ...damaged]) console.error(line);
+  console.log(
+    `seed ${seed}, ${kills} kills: ${lost.length} lost, ${doubled.length} doubled, ` +
+      `${overBudget.length} over budget, ${damaged.length} damaged`,
+  );
+  return lost.length + doubled.length + overBudget.length + damaged.length > 0 ? 1 : 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
