@@ -61,6 +61,8 @@ export async function ownEngine(): Promise<OwnEngine> {
     running?.kill(signal);
     await running?.status;
     running = undefined;
+    // Its containerd goes with it, a moment later.
+    await gone(`${dir}/exec/containerd/containerd.pid`);
     // Of one that was killed its file is left, and the next would take some other process for it.
     await Deno.remove(`${dir}/pid`).catch(() => {});
   }
@@ -83,11 +85,25 @@ export async function ownEngine(): Promise<OwnEngine> {
       if (all.length > 0) await toIt(["rm", "--force", ...all]);
       await end("SIGTERM");
       await says("ip", ["link", "delete", bridge]);
+      // One that was killed leaves a mount behind.
+      await says("umount", [`${dir}/data`]).catch(() => {});
       await Deno.remove(dir, { recursive: true });
     },
   };
   await start();
   return engine;
+}
+
+/** When the process whose number is in this file has ended. */
+async function gone(path: string): Promise<void> {
+  const pid = await Deno.readTextFile(path).catch(() => undefined);
+  if (pid === undefined) return;
+  const isThere = async () => {
+    const name = await Deno.readTextFile(`/proc/${pid.trim()}/comm`).catch(() => "");
+    return name.startsWith("containerd");
+  };
+  while (await isThere());
+  await Deno.remove(path).catch(() => {});
 }
 
 async function missingParts(): Promise<string | undefined> {
