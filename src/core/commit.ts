@@ -15,7 +15,7 @@ import { idsOf, resultOf } from "./result.ts";
 import { joinBatches } from "./txn.ts";
 import { key } from "./keys.ts";
 import { pages } from "./pages.ts";
-import { trajectoryRecord } from "./trajectory.ts";
+import { recordRow, trajectoryRecord } from "./trajectory.ts";
 
 /** Ids marked by `ctx.markSeen` that are remembered; older ones are swept some time later. */
 export const MARKS_KEPT = 100_000;
@@ -40,7 +40,7 @@ export async function commitTry(t: Try, result: HookResult): Promise<void> {
   const along: Batch = {
     check: [],
     remove: [...remove, ...effects.outside.rows()],
-    put: [...pending, live.trajectory.row(record)],
+    put: [...pending, recordRow(live.trajectory, record)],
   };
   await commitRecord(
     live,
@@ -83,7 +83,7 @@ export async function commitHook(
   const along = joinBatches(kept.batch, {
     check: [],
     remove: effects.outside.rows(),
-    put: [live.trajectory.row(record)],
+    put: [recordRow(live.trajectory, record)],
   });
   const turn = { ...nextTurn(live, undefined, effects), ticks: live.turn.ticks };
   await commitRecord(live, record, turn, along);
@@ -137,7 +137,6 @@ function recordOf(
     at: live.backend.now(),
     before: live.state,
     after,
-    redactor: live.redactor,
   }));
 }
 

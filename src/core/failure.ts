@@ -16,7 +16,7 @@ import { newTickId } from "./frame.ts";
 import { blobKeys } from "./blob.ts";
 import { key } from "./keys.ts";
 import { MAX_FAILED } from "./dead.ts";
-import { trajectoryRecord } from "./trajectory.ts";
+import { recordRow, trajectoryRecord } from "./trajectory.ts";
 
 /** Errors that an envelope keeps: the last so many. */
 const MAX_ERRORS = 10;
@@ -41,7 +41,6 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     at: now,
     before: live.state,
     after: undefined,
-    redactor: live.redactor,
   }));
   const ids = idsOf(effects.frame);
   live.trace.add({ type: "error", ...ids, ...failure });
@@ -76,7 +75,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     put: [
       { key: key.tries(entry.n), value: encodeJson(counted) },
       { key: key.retry(due, entry.n), value: encodeText("{}") },
-      live.trajectory.row(record),
+      recordRow(live.trajectory, record),
     ],
   });
   entry.tries = counted;
@@ -141,7 +140,7 @@ export async function giveUp(
     remove,
     put: [
       ...letter?.rows ?? [],
-      ...(last ? [live.trajectory.row(last.record)] : []),
+      ...(last ? [recordRow(live.trajectory, last.record)] : []),
       ...(phase ? [{ key: key.phase, value: encodeJson(phase) }] : []),
       ...(full ? [{ key: key.tries(entry.n), value: encodeJson(again) }] : []),
     ],

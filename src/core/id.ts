@@ -72,8 +72,16 @@ export function timestamp(value: unknown): Timestamp {
 
 /** `2026-01-02T03:04:05.006Z` */
 export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
+  if (ms !== lastMs) {
+    lastIso = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastIso;
 }
+
+/** A tick tells its time in many places, and many ticks run in one millisecond. */
+let lastMs = 0;
+let lastIso = "1970-01-01T00:00:00.000Z";
 
 /** @throws FileError `invalid_request` */
 export function microUsd(value: unknown): MicroUsd {

@@ -34,12 +34,16 @@ export const WARN_PERCENT = 80;
 
 /** An agent's limits whole: a record may be older than some of them. */
 export function limitsOf(limits: SomeLimits): Limits {
-  return {
-    ...DEFAULT_LIMITS,
-    ...limits,
-    retention: { ...DEFAULT_LIMITS.retention, ...limits.retention },
-  };
+  let whole = known.get(limits);
+  if (!whole) {
+    const retention = { ...DEFAULT_LIMITS.retention, ...limits.retention };
+    known.set(limits, whole = { ...DEFAULT_LIMITS, ...limits, retention });
+  }
+  return whole;
 }
+
+/** Records are not changed but replaced, and every tick asks for some of its agent's limits. */
+const known = new WeakMap<SomeLimits, Limits>();
 
 /** @throws FileError `invalid_request` */
 export function checkedLimits(given: unknown, defaults: Limits): Limits {

@@ -86,17 +86,8 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
   let cancel: (() => void) | undefined;
   let writing: Promise<void> | undefined;
   let ended = false;
-  let lastMs = NaN;
-  let lastIso = "";
   const told = announcer<StreamEvent>();
 
-  function timeOf(ms: number): string {
-    if (ms !== lastMs) {
-      lastIso = isoTime(ms);
-      lastMs = ms;
-    }
-    return lastIso;
-  }
   function schedule(): void {
     if (cancel || writing || ended) return;
     if (told.listeners > 0) {
@@ -202,7 +193,7 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
     },
     add(event) {
       const told = redactor.json(event);
-      pending.push({ seq: next++, timestamp: timeOf(options.now()), ...told });
+      pending.push({ seq: next++, timestamp: isoTime(options.now()), ...told });
       schedule();
     },
   };

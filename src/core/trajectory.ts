@@ -1,10 +1,12 @@
 /** One record a try: what came in, what was called, what changed, what it cost; small enough for a row. */
 import { createPatch } from "rfc6902";
 import type { TickResult } from "./agent.ts";
+import type { StreamEvent } from "../fs/file.ts";
 import type { Effects } from "./effects.ts";
+import type { Numbered } from "./numbered.ts";
+import type { Row } from "./storage.ts";
 import type { Trigger } from "./trigger.ts";
 import { digest } from "./code.ts";
-import type { Redactor } from "./redact.ts";
 import { isoTime } from "./id.ts";
 
 /** A record has at most so many bytes; larger parts are told by their digest. */
@@ -23,7 +25,6 @@ export interface RecordInput {
   readonly before: string | undefined;
   /** The new state; undefined where nothing was kept. */
   readonly after: string | undefined;
-  readonly redactor: Redactor;
   /** What the tick has bought, over all its tries. */
   readonly bought: { readonly reserved: number; readonly spent: number };
 }
@@ -51,8 +52,15 @@ export function trajectoryRecord(input: RecordInput): { type: string; [field: st
     reserved_micro_usd: input.bought.reserved,
     ...(tick.error ? { error: tick.error } : {}),
   };
-  // Before parts of it are cut: half a secret would not be known again.
-  return fitted(input.redactor.json(record));
+  return record;
+}
+
+/** The row of a record, which is cut to what a row may have. Secrets are out of it by then: half of one would not be known again. */
+export function recordRow(trajectory: Numbered, record: StreamEvent): Row {
+  const row = trajectory.row(record);
+  if (row.value.length <= MAX_RECORD_BYTES) return row;
+  fit(record as StreamEvent & { [field: string]: unknown });
+  return trajectory.row(record);
 }
 
 /** RFC 6902 JSON Patch from the state before to the state after. */
@@ -67,14 +75,13 @@ function changes(before: string | undefined, after: string | undefined): unknown
 
 const LARGE_PARTS = ["trigger", "messages", "state_changes", "calls", "logs", "events"] as const;
 
-function fitted(record: { type: string; [field: string]: unknown }) {
+function fit(record: { [field: string]: unknown }): void {
   let size = JSON.stringify(record).length;
   for (const part of LARGE_PARTS) {
-    if (size * 3 <= MAX_RECORD_BYTES) return record;
+    if (size * 3 <= MAX_RECORD_BYTES) return;
     const text = JSON.stringify(record[part]);
     if (text.length < 1024) continue;
     record[part] = { digest: digest(text), bytes: text.length, cut: text.slice(0, 512) };
     size = JSON.stringify(record).length;
   }
-  return record;
 }

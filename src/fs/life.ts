@@ -3,8 +3,9 @@
 export const ENDED = Symbol("ended");
 
 export interface Life {
-  /** For the row: aborts when the life ends. */
+  /** For the row: aborts when the life ends. Made when it is first asked for, as few rows do. */
   readonly signal: AbortSignal;
+  readonly over: boolean;
   /** True once the caller's own signal aborted. */
   interrupted(): boolean;
   /** The outcome of `run`, or `ENDED` as soon as the life is over; `run` is not begun after that. */
@@ -25,35 +26,50 @@ export interface Verbs {
 
 /** A life within that of `outer`. Ending it lets go of `outer`. */
 export function lifeWithin(outer?: AbortSignal): Life {
-  const controller = new AbortController();
+  let controller: AbortController | undefined;
+  let over = outer?.aborted ?? false;
+  const waiting = new Set<() => void>();
   const end = () => {
+    if (over) return;
+    over = true;
     outer?.removeEventListener("abort", end);
+    for (const stop of waiting) stop();
+    waiting.clear();
     // A reason of its own: without one each abort would make an exception, stack and all.
-    controller.abort(ENDED);
+    controller?.abort(ENDED);
   };
-  if (outer?.aborted) controller.abort(ENDED);
-  else outer?.addEventListener("abort", end);
+  if (!over) outer?.addEventListener("abort", end);
   return {
-    signal: controller.signal,
+    get signal() {
+      if (!controller) {
+        controller = new AbortController();
+        if (over) controller.abort(ENDED);
+      }
+      return controller.signal;
+    },
+    get over() {
+      return over;
+    },
     interrupted: () => outer?.aborted ?? false,
-    during: (run) => unlessAborted(controller.signal, run),
+    during<T>(run: () => T | Promise<T>) {
+      if (over) return Promise.resolve(ENDED);
+      return unlessStopped(run, waiting);
+    },
     end,
   };
 }
 
-/** What `run` leaves behind when the signal wins is awaited by nobody, so its failure is swallowed here. */
-function unlessAborted<T>(
-  signal: AbortSignal,
+/** What `run` leaves behind when it is stopped first is awaited by nobody, so its failure is swallowed here. */
+function unlessStopped<T>(
   run: () => T | Promise<T>,
+  waiting: Set<() => void>,
 ): Promise<T | typeof ENDED> {
-  if (signal.aborted) return Promise.resolve(ENDED);
   return new Promise((resolve, reject) => {
-    const ended = () => resolve(ENDED);
-    signal.addEventListener("abort", ended);
-    const settled = () => signal.removeEventListener("abort", ended);
+    const stop = () => resolve(ENDED);
+    waiting.add(stop);
     start(run).then(
-      (value) => (settled(), resolve(value)),
-      (error) => (settled(), reject(error)),
+      (value) => (waiting.delete(stop), resolve(value)),
+      (error) => (waiting.delete(stop), reject(error)),
     );
   });
 }

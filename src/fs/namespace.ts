@@ -17,10 +17,11 @@ export type Changed = (listener: () => void) => () => void;
  * Handles that wait (a watch, a call) end at once when access is taken only if `changed` is given.
  */
 export function namespace(mounts: () => readonly Mount[], changed?: Changed): FileService {
-  const view = (path: string) => viewOf(tableOf(mounts()), path);
+  const table = () => tableOf(mounts());
+  const view = (path: string) => viewOf(table(), path);
   return {
     open: (path, mode, options = {}) =>
-      told("open", path, () => open(() => view(path), path, mode, options, changed)),
+      told("open", path, () => open(table, path, mode, options, changed)),
     stat: (path) => told("stat", path, () => stat(view(path))),
     list: (path, page = {}) => told("list", path, () => list(view(path), page)),
     remove: (path, options = {}) => told("remove", path, () => remove(view(path), options)),
@@ -89,13 +90,13 @@ function served({ hit, names, points }: View): Hit {
 }
 
 async function open(
-  look: () => View,
+  table: () => Table,
   path: string,
   mode: Mode,
   options: OpenOptions,
   changed: Changed | undefined,
 ): Promise<FileHandle> {
-  const view = look();
+  const view = viewOf(table(), path);
   const hit = served(view);
   demand(hit, mode);
   await mustBeDirectory(view, hit);
@@ -106,7 +107,9 @@ async function open(
   /** Why the handle no longer stands, if it does not. */
   function fault(): FileError | undefined {
     try {
-      const now = look().hit;
+      const last = table();
+      // The same table finds the same; what its mounts allow may be another thing by now.
+      const now = last === view.table ? hit : last.find(view.names);
       if (!now) return refusal("not_found", "it has been unmounted");
       if (now.mount.service !== hit.mount.service || now.inner !== hit.inner) {
         return refusal("not_found", "something else has been mounted there");

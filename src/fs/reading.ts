@@ -12,7 +12,9 @@ export async function openRead(row: FileRow, options: OpenOptions, life: Life): 
   const { offset, length, after, to, tail } = options;
   const body = await life.during(() =>
     row.read!({
-      signal: life.signal,
+      get signal() {
+        return life.signal;
+      },
       ...(offset === undefined ? {} : { offset }),
       ...(length === undefined ? {} : { length }),
       ...(after === undefined ? {} : { after }),

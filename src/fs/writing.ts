@@ -12,7 +12,7 @@ export async function openWrite(
 ): Promise<Verbs> {
   const o = writeOptions(row, mode, options, life);
   if (!row[mode]) return await streamed(() => row.writer!(mode, o), life);
-  if (life.signal.aborted) throw interrupted();
+  if (life.over) throw interrupted();
   const data = gathered(row.maxBytes, life);
   return {
     write: data.write,
@@ -38,7 +38,9 @@ function writeOptions(
     throw refusal("not_supported", "it is written whole, without an offset");
   }
   return {
-    signal: life.signal,
+    get signal() {
+      return life.signal;
+    },
     ...(match === undefined ? {} : { match }),
     ...(offset === undefined ? {} : { offset }),
     ...(type === undefined ? {} : { type }),
@@ -159,7 +161,7 @@ async function streamed(begin: () => Writer | Promise<Writer>, life: Life): Prom
 /** Performed at the first read; at close, if something was written and nothing read. Never twice. */
 // deno-lint-ignore require-await -- its refusals are rejections
 export async function openCall(row: FileRow, options: OpenOptions, life: Life): Promise<Verbs> {
-  if (life.signal.aborted) throw interrupted();
+  if (life.over) throw interrupted();
   const request = gathered(row.maxBytes, life);
   let wrote = false;
   let answer: Promise<() => Promise<Uint8Array | undefined>> | undefined;
@@ -168,7 +170,12 @@ export async function openCall(row: FileRow, options: OpenOptions, life: Life): 
     if (request.failed()) throw spoilt();
     const { type } = options;
     const body = await life.during(() =>
-      row.call!(request.take(), { signal: life.signal, ...(type === undefined ? {} : { type }) })
+      row.call!(request.take(), {
+        get signal() {
+          return life.signal;
+        },
+        ...(type === undefined ? {} : { type }),
+      })
     );
     if (body === ENDED) throw interrupted();
     return pull(chunksOf(body, {}), life, () => {

@@ -24,7 +24,7 @@ export function makeContext(
   run: HookRun,
   port: TickPort,
   state: unknown,
-  seed: Uint8Array,
+  seed: () => Uint8Array,
 ): LiveContext {
   const life = hookLife(port.signal);
   const { call, effect, mustLive } = life;
@@ -118,11 +118,11 @@ function agentKv(port: TickPort, life: HookLife): AgentKv {
   };
 }
 
-function chanceOf(seed: Uint8Array, life: HookLife): SeededRandom {
+function chanceOf(seed: () => Uint8Array, life: HookLife): SeededRandom {
   let made: SeededRandom | undefined;
   const seeded = (op: string) => {
     life.mustLive(op);
-    return made ??= seededRandom(seed);
+    return made ??= seededRandom(seed());
   };
   return { random: () => seeded("random").random(), uuid: () => seeded("uuid").uuid() };
 }

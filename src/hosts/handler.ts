@@ -11,7 +11,7 @@ import { loadState, parseState, sealState } from "./state.ts";
 /**
  * Runs one hook; a hook that the agent does not have changes nothing, but its state is still held against the schema (so `migrate`
  * of an agent without one validates). Nothing of the context works afterwards.
- * @param seed of `ctx.random()` and `ctx.uuid()`: `seedOf(run)`
+ * @param seed of `ctx.random()` and `ctx.uuid()`, asked for when one of them is: `seedOf(run)`
  * @throws FileError `agent_error` (whatever the agent threw, in `detail`, its stack in `cause`), `timeout` as soon as the port's
  * signal aborts, even if the handler never ends, `out_of_memory`, `corrupt` (the stored state is not JSON)
  */
@@ -19,7 +19,7 @@ export function runHook(
   agent: Agent,
   run: HookRun,
   port: TickPort,
-  seed: Uint8Array,
+  seed: () => Uint8Array,
 ): Promise<HookResult> {
   return new Promise((resolve, reject) => {
     const stop = () => {
@@ -38,7 +38,7 @@ async function perform(
   agent: Agent,
   run: HookRun,
   port: TickPort,
-  seed: Uint8Array,
+  seed: () => Uint8Array,
 ): Promise<HookResult> {
   try {
     if (run.hook === "migrate") return await migrate(agent, run);

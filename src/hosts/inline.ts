@@ -9,6 +9,7 @@ import { runHook } from "./handler.ts";
 import { guardAgainstLateErrors } from "./life.ts";
 import { errorText } from "./log.ts";
 import { agentOf, factsOf } from "./module.ts";
+import { plainCopy } from "./plain.ts";
 import { seedOf } from "./seed.ts";
 
 /** Evaluates a bundled module in this process and answers its exports. */
@@ -71,7 +72,7 @@ function instance(agent: Agent, what: string): AgentInstance {
       return alive;
     },
     run(run, port) {
-      if (alive) return runHook(agent, ownCopy(run), port, seedOf(run));
+      if (alive) return runHook(agent, ownCopy(run), port, () => seedOf(run));
       const detail = "the agent was stopped";
       return Promise.reject(new FileError("not_ready", "run", run.agent.id, { detail }));
     },
@@ -86,8 +87,8 @@ function instance(agent: Agent, what: string): AgentInstance {
 function ownCopy(run: HookRun): HookRun {
   return {
     ...run,
-    agent: structuredClone(run.agent),
-    ...(run.trigger ? { trigger: structuredClone(run.trigger) } : {}),
-    ...(run.error ? { error: structuredClone(run.error) } : {}),
+    agent: plainCopy(run.agent),
+    ...(run.trigger ? { trigger: plainCopy(run.trigger) } : {}),
+    ...(run.error ? { error: plainCopy(run.error) } : {}),
   };
 }

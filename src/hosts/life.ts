@@ -16,6 +16,8 @@ export interface HookLife {
   end(): void;
 }
 
+const OVER = Symbol("over");
+
 /** Errors that a context threw. What an agent does not catch of them, in a promise that nobody awaits, is no fault of the runtime. */
 const ours = new WeakSet<object>();
 
@@ -26,7 +28,8 @@ export function hookLife(outer: AbortSignal): HookLife {
 
   function end(): void {
     outer.removeEventListener("abort", end);
-    controller.abort();
+    // A reason of its own: without one each abort would make an exception, stack and all.
+    controller.abort(OVER);
     for (const stop of waiting) stop();
     waiting.clear();
   }

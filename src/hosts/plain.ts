@@ -44,6 +44,22 @@ export function jsonCopy(value: unknown, op: string): Json {
   return typeof plain === "object" ? JSON.parse(JSON.stringify(plain)) : plain;
 }
 
+/** A copy of what is known to be plain JSON: so many times cheaper than the platform's, which must be ready for anything. */
+export function plainCopy<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(plainCopy) as T;
+  const copy: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
+    const field = plainCopy((value as Record<string, unknown>)[name]);
+    // Assigned, this one name would be the copy's prototype.
+    if (name !== "__proto__") copy[name] = field;
+    else Object.defineProperty(copy, name, { ...FIELD, value: field });
+  }
+  return copy as T;
+}
+
+const FIELD = { configurable: true, enumerable: true, writable: true };
+
 /** @throws FileError `invalid_request`, `too_large` */
 export function mustBePlain(value: unknown, op: string): Json {
   if (typeof value === "string" && value.length <= MAX_VALUE_BYTES) return value;

@@ -16,7 +16,7 @@ async function within(body: Body, port = makePort(), run = makeRun()) {
       await body(ctx);
     },
   };
-  const result = await runHook(agent, run, port, seedOf(run));
+  const result = await runHook(agent, run, port, () => seedOf(run));
   return { port, result, state: JSON.parse(result.state) };
 }
 
@@ -216,7 +216,7 @@ Deno.test("chance is seeded by the envelope, and hooks of one envelope do not sh
     { name: "w", onTrigger() {}, onWake: draw as (ctx: AgentContext) => void },
     makeRun({ hook: "onWake" }),
     makePort(),
-    seedOf(makeRun({ hook: "onWake" })),
+    () => seedOf(makeRun({ hook: "onWake" })),
   );
   assert.notEqual(woken.state, a.result.state);
 });

@@ -13,7 +13,7 @@ const agent = (onTrigger: Agent["onTrigger"], more: Partial<Agent> = {}): Agent 
   ...more,
 });
 const run = (a: Agent, change: Parameters<typeof makeRun>[0] = {}, port = makePort()) =>
-  runHook(a, makeRun(change), port, seedOf(makeRun(change)));
+  runHook(a, makeRun(change), port, () => seedOf(makeRun(change)));
 
 Deno.test("the state that the handler leaves is the next one, replaced or changed in place", async () => {
   const counts = agent((ctx) => void ctx.state.n++);

@@ -92,7 +92,7 @@ export async function serveAgent(): Promise<void> {
       finish(
         pipe,
         number,
-        await Promise.race([runHook(agent!, hook, remote.port, seed), stray.promise]),
+        await Promise.race([runHook(agent!, hook, remote.port, () => seed), stray.promise]),
       );
     } catch (error) {
       pipe.send({ t: "threw", run: number, ...told(error) });

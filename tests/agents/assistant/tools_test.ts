@@ -9,7 +9,7 @@ import { makePort, makeRun, type PortRecord } from "../../hosts/port.ts";
 
 function table(port: PortRecord = makePort(), maxResultBytes = 1_000) {
   const clock = manualClock();
-  const { ctx } = makeContext(makeRun({}), port, {}, new Uint8Array(32));
+  const { ctx } = makeContext(makeRun({}), port, {}, () => new Uint8Array(32));
   const limits = { maxResultBytes, maxWatchMs: 30_000, timer: clock.timer };
   const use = (name: string, args: unknown) => {
     const text = typeof args === "string" ? args : JSON.stringify(args);

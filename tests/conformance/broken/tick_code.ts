@@ -69,7 +69,7 @@ function livesOn(): TickSpoil {
                 port.kvSet(name, value).catch(() => putNow(parts, run, key.kv(name), value)),
             },
             state,
-            new Uint8Array(32),
+            () => new Uint8Array(32),
           );
           await agent.onTrigger(ctx, run.trigger!);
           return { state: JSON.stringify(state), should_hibernate: false, pending: false };
