@@ -5,11 +5,11 @@ import type { ContainerProviders } from "../core/containers.ts";
 import type { Principal, Runtime } from "../core/runtime.ts";
 import type { Secrets } from "../core/secrets.ts";
 import { parseTraceparent, type Span, type Tracer } from "../core/tracer.ts";
-import { codeOf, FileError } from "../fs/error.ts";
+import { FileError } from "../fs/error.ts";
 import { agentRoutes } from "./agents.ts";
 import { type AuthOptions, createDoor, type Peer, STRANGER } from "./auth.ts";
 import { backupRoute, type DatabaseCopy } from "./backup.ts";
-import { problem, wrongMethod } from "./codes.ts";
+import { isServers, problem, wrongMethod } from "./codes.ts";
 import { createWatchers } from "./events.ts";
 import { imageRoutes } from "./images.ts";
 import { hookRoutes } from "./hooks/routes.ts";
@@ -119,7 +119,7 @@ export function createRouter(options: AppOptions): Router {
     }
   }
   function answered(error: unknown, request: Request): Response {
-    if (codeOf(error) === "internal") report(error);
+    if (isServers(error)) report(error);
     return problem(error, rawPath(request.url));
   }
   function serving(route?: Route) {

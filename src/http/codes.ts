@@ -20,6 +20,13 @@ export type Problem = Readonly<Record<string, unknown>> & {
   readonly detail: string;
 };
 
+/** The server's own trouble: what it is about is for its log. A disk that is full has a cause, a quota that is used up has none. */
+export function isServers(error: unknown): boolean {
+  const code = codeOf(error);
+  return WITHHELD.has(code) ||
+    (code === "quota_exceeded" && (error as FileError).cause !== undefined);
+}
+
 /** What a caller is told of an error. `instance`: the path of the request. */
 export function problemOf(error: unknown, instance?: string): Problem {
   const code = codeOf(error);
@@ -32,7 +39,7 @@ export function problemOf(error: unknown, instance?: string): Problem {
     status: CODES[code],
     code,
     detail: hidden ? "it failed inside; the server's log says more" : told.detail ?? told.message,
-    ...(hidden ? {} : { op: told.op, path: told.path }),
+    ...(isServers(error) ? {} : { op: told.op, path: told.path }),
     ...(instance === undefined ? {} : { instance }),
   };
 }

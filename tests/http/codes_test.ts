@@ -1,6 +1,6 @@
 import assert from "../assert.ts";
-import { CODES, FileError, isCode } from "../../src/fs/error.ts";
-import { errorOf, problem, problemOf, wrongMethod } from "../../src/http/codes.ts";
+import { type Code, CODES, FileError, isCode } from "../../src/fs/error.ts";
+import { errorOf, isServers, problem, problemOf, wrongMethod } from "../../src/http/codes.ts";
 
 const WITHHELD = ["io", "corrupt", "internal"];
 
@@ -42,9 +42,26 @@ Deno.test("no stack, no cause, no word of what failed inside", async () => {
     const text = await problem(error, "/x").text();
     assert.doesNotMatch(text, /srv|disk|\.ts|at file/);
   }
-  const caused = new FileError("conflict", "write", "/a", { detail: "d", cause: secret });
-  assert.doesNotMatch(await problem(caused).text(), /srv|stack/);
+  const full = new FileError("quota_exceeded", "commit", "/srv/agentd/data.db", {
+    detail: "the disk is full: free some space",
+    cause: secret,
+  });
+  assert.doesNotMatch(await problem(full).text(), /srv/);
+  assert.match(problemOf(full).detail, /free some space/);
+  assert.deepEqual([full, caused()].map(isServers), [true, false]);
+  assert.doesNotMatch(await problem(caused()).text(), /srv|stack/);
 });
+
+Deno.test("what a caller is not told, the log is; what is the caller's own, it is not", () => {
+  const of = (code: Code) => isServers(new FileError(code, "write", "/a"));
+  assert.deepEqual(WITHHELD.map((code) => of(code as Code)), [true, true, true]);
+  assert.deepEqual([of("quota_exceeded"), of("not_found")], [false, false]);
+  assert.ok(isServers(new TypeError("a fault of the program")));
+});
+
+function caused(): FileError {
+  return new FileError("conflict", "write", "/a", { detail: "d", cause: new Error("/srv") });
+}
 
 Deno.test("what an error adds cannot pose as a member of the problem", () => {
   const extra = { status: 200, code: "ok", title: "fine", type: "t", limit: 1 };
