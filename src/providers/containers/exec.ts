@@ -10,7 +10,7 @@ import { FileError } from "../../fs/error.ts";
 import type { DockerCli, DockerProcess, Ended } from "./cli.ts";
 import { engineFailure } from "./failure.ts";
 import { type Frame, frameReader, garbled, type Tape, tape } from "./frames.ts";
-import { attachOf, type Begin, beginOf, RELAY } from "./relay.ts";
+import { attachOf, beginOf, type Opening, STARTER } from "./relay.ts";
 import { plain } from "./words.ts";
 
 export { signalIn } from "./signal.ts";
@@ -39,10 +39,9 @@ export async function execIn(
   { from, take, signal }: ExecOptions,
 ): Promise<ExecEnd> {
   signal.throwIfAborted();
-  const first: Begin = from ? { head: attachOf(spec.exec_id), stdin: undefined } : beginOf(
-    spec,
-    crypto.randomUUID().replaceAll("-", ""),
-  );
+  const first = from === undefined
+    ? beginOf(spec, crypto.randomUUID().replaceAll("-", ""))
+    : attachOf(spec.exec_id);
   let position = from ?? { stdout: 0, stderr: 0 };
   let breaks = 0;
   while (true) {
@@ -64,11 +63,11 @@ export async function execIn(
 async function reach(
   cli: DockerCli,
   container: string,
-  first: Begin,
+  first: Opening,
   talk: Talk,
   signal: AbortSignal,
 ): Promise<ExecEnd | Ended> {
-  const process = cli.open(["exec", "-i", container, "sh", "-c", RELAY]);
+  const process = cli.open(["exec", "-i", container, "sh", "-c", STARTER]);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
@@ -86,7 +85,7 @@ async function reach(
 
 async function converse(
   process: DockerProcess,
-  first: Begin,
+  first: Opening,
   talk: Talk,
 ): Promise<ExecEnd | Ended> {
   const writer = process.stdin.getWriter();
@@ -95,7 +94,10 @@ async function converse(
   try {
     await say(first.head);
     let stdin = first.stdin;
+    let isFirst = true;
     for await (const bytes of process.stdout) {
+      if (isFirst && isRefusal(bytes)) return { code: 126, stderr: decoder.decode(bytes) };
+      isFirst = false;
       for (const frame of talk.frames(bytes)) {
         if (frame.is === "stdin") {
           if (stdin === undefined) throw talk.strange("its input is asked for twice");
@@ -112,6 +114,13 @@ async function converse(
   } finally {
     writer.abort().catch(() => {});
   }
+}
+
+const decoder = new TextDecoder();
+
+/** Where the engine cannot start a process it says so on stdout, and in one piece. */
+function isRefusal(bytes: Uint8Array): boolean {
+  return decoder.decode(bytes.subarray(0, 64)).startsWith("OCI runtime exec failed");
 }
 
 const ANSWERS = {

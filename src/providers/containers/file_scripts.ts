@@ -65,13 +65,13 @@ stat -L -c '%f %s %Y' "$r" || exit 66
 export const LIST = `${COMMON}
 while [ $# -gt 0 ]; do enter "$1"; shift; done
 [ -r . ] || exit 64
-find .// -mindepth 1 -maxdepth 1 '(' '(' -type f -o -type d ')' -exec stat -c '%f %s %Y %n' '{}' + ')' -o \\
-  -type l -exec sh -c '
-    for f; do
-      r=$(readlink -nf "$f" && echo x) || continue
-      case \${r%x}/ in ${WORKDIR}/*) ;; *) continue ;; esac
-      [ -f "$f" ] || [ -d "$f" ] && stat -L -c "%f %s %Y %n" "$f"
-    done' sh '{}' +
+find .// -mindepth 1 -maxdepth 1 '(' -type f -o -type d ')' -exec stat -c '%f %s %Y %n' '{}' +
+find .// -mindepth 1 -maxdepth 1 -type l -exec sh -c '
+  for f; do
+    r=$(readlink -nf "$f" && echo x) || continue
+    case \${r%x}/ in ${WORKDIR}/*) ;; *) continue ;; esac
+    { [ -f "$f" ] || [ -d "$f" ]; } && stat -L -c "%f %s %Y %n" "$f"
+  done' sh '{}' +
 exit 0
 `;
 

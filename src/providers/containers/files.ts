@@ -186,8 +186,9 @@ function mustBeFine(op: string, path: string, ended: Ended): void {
     const detail = DETAILS[code];
     throw new FileError(code, op, path, detail === undefined ? {} : { detail });
   }
-  if (/executable file not found/i.test(ended.stderr)) {
-    throw new FileError("not_supported", op, path, { detail: "its image has no shell: sh" });
+  if (ended.code === 126 || ended.code === 127) {
+    const detail = "the session has as many processes as it may, or its image has no shell";
+    throw new FileError("quota_exceeded", op, path, { detail });
   }
   const failure = engineFailure(op, path, ended);
   if (failure.code === "interrupted") {
@@ -196,10 +197,6 @@ function mustBeFine(op: string, path: string, ended: Ended): void {
   if (ended.stderr === "") {
     const detail = `it ended with ${ended.code} inside the session`;
     throw new FileError("io", op, path, { detail });
-  }
-  if (/resource temporarily unavailable/i.test(ended.stderr)) {
-    const detail = "the session has as many processes as it may; no other can be started in it";
-    throw new FileError("quota_exceeded", op, path, { detail });
   }
   throw failure;
 }

@@ -34,6 +34,8 @@ export function frameReader(session: string): FrameReader {
   const line = new Uint8Array(MAX_LINE_BYTES);
   let lineSize = 0;
   let chunk: { stream: OutputStream; begin: number; bytes: Uint8Array; filled: number } | undefined;
+  /** All of it is there, and what says that it is right has not come. */
+  let unsure: Frame | undefined;
   let isBroken = false;
 
   function* push(bytes: Uint8Array): Generator<Frame> {
@@ -46,9 +48,8 @@ export function frameReader(session: string): FrameReader {
         chunk.filled += part.length;
         at += part.length;
         if (chunk.filled < chunk.bytes.length) return;
-        const { stream, begin, bytes: whole } = chunk;
+        unsure = { is: "chunk", stream: chunk.stream, begin: chunk.begin, bytes: chunk.bytes };
         chunk = undefined;
-        yield { is: "chunk", stream, begin, bytes: whole };
         continue;
       }
       const end = bytes.subarray(at, at + MAX_LINE_BYTES - lineSize).indexOf(NEWLINE);
@@ -63,8 +64,13 @@ export function frameReader(session: string): FrameReader {
       }
       const text = ascii(line.subarray(0, lineSize));
       lineSize = 0;
+      if (unsure && text === ".") {
+        yield unsure;
+        unsure = undefined;
+        continue;
+      }
       const header = headerOf(text);
-      if (header === undefined) {
+      if (header === undefined || (unsure && header.is !== "refused")) {
         isBroken = true;
         throw garbled(session, "a line means nothing");
       }

@@ -17,6 +17,10 @@ export const MARK_BYTE = 0x1e;
 /** By which a replaced feeder is known from a process that has its number by now. */
 const NAME = "agentd relay";
 
+/** All that is seen of the relay in a list of processes: the rest of it comes through stdin. */
+export const STARTER = `# ${NAME}
+read -r n && eval "$(head -c $n)"`;
+
 /**
  * POSIX sh. Besides the shell's own it needs `cat dd env head mkdir mkfifo rm wc`, and `setsid` where there is one.
  *
@@ -34,11 +38,11 @@ const NAME = "agentd relay";
  *     x.CODE.OOM      how it ended
  *     zo ze z         a stream was taken in to its end; both
  *
- * On stdin: `begin ID MARK BYTES STDIN_BYTES|-` and a script of that many bytes, or `attach ID`; then for each chunk `a`, taken in, or `e`, and that was its stream's end.
- * On stdout: `i`, send stdin now; `h MARK`; `o BEGIN SIZE` and as many bytes (or `e`); `d o`, nothing more of it; `x CODE OOM`; `r REASON`.
+ * On stdin: the number of bytes, and as many of this script and what is to be done; the command's stdin, when it is asked for; then for each chunk `a`, taken in, or `e`, and
+ * that was its stream's end. On stdout: `i`, send stdin now; `h MARK`; `o BEGIN SIZE`, as many bytes, and `.` if they are right (or `e` for stderr); `d o`, nothing more of it;
+ * `x CODE OOM`; `r REASON`.
  */
-export const RELAY = `# ${NAME}
-exec 2>/dev/null
+const RELAY = `exec 2>/dev/null
 b=${OWN_DIR}
 unset CDPATH
 say() { printf '%s\\n' "$*"; }
@@ -116,7 +120,10 @@ send() {
     *) exit ;;
   esac
   say $1 $s $z
+  owed=$z
   dd if=$d/$1$((w % 3)) bs=$z count=1 || exit
+  owed=
+  say .
   read -r c || { trap - EXIT; exit; }
   case $c in
     a) l=$w ;;
@@ -128,9 +135,14 @@ send() {
   [ -e $d/zo ] && [ -e $d/ze ] && finish
   return 0
 }
+fail() {
+  [ "$owed" ] && printf %0\${owed}d 0
+  say r broken
+}
 feed() {
   trap '' HUP INT QUIT TERM USR1 USR2
-  trap 'say r broken' EXIT
+  owed=
+  trap 'fail' EXIT
   say h $mark
   for k in o e; do [ -e $d/z$k ] && say d $k; done
   while :; do
@@ -147,17 +159,14 @@ full() {
   say r full
   exit
 }
-take() {
-  head -c $1 >$2 || { d=$2; full; }
-  [ "$(wc -c <$2)" -eq $1 ] || { rm -f $b/$id.$$.*; exit; }
-}
 begin() {
   r=$b/$id.$$.r i=/dev/null
-  take $rl $r
-  if [ "$il" != - ]; then
+  printf %s "$run" >$r || full
+  if [ $sent -gt 0 ]; then
     i=$b/$id.$$.i
     say i
-    take $il $i
+    head -c $sent >$i || full
+    [ "$(wc -c <$i)" -eq $sent ] || { rm -f $b/$id.$$.*; exit; }
   fi
   mkdir $d || { rm -f $b/$id.$$.*; return; }
   mkfifo $d/o $d/e $d/t $d/po $d/pe || full
@@ -249,35 +258,40 @@ attach() {
   we=$((n < 2 ? 0 : n - 2))
   feed
 }
-read -r verb id mark rl il || exit
 d=$b/$id
-if [ $verb = begin ]; then
-  if [ -d $d ]; then head -c $rl >/dev/null; else begin; fi
-fi
-attach
 `;
 
-/** What is to be said first to begin a command, and at `i` if there is anything for its stdin. */
-export interface Begin {
+/** What is to be said first, and at `i`. */
+export interface Opening {
   readonly head: Uint8Array;
+  /** Of the command; not empty. */
   readonly stdin: Uint8Array | undefined;
 }
 
 const encoder = new TextEncoder();
 
-/** @throws FileError `invalid_request` for what no process can be given */
-export function beginOf(exec: ExecSpec, mark: string): Begin {
-  const script = encoder.encode(scriptOf(exec));
+/**
+ * Begins a command, or attaches to the one that was begun under its id.
+ * @throws FileError `invalid_request` for what no process can be given
+ */
+export function beginOf(exec: ExecSpec, mark: string): Opening {
   const stdin = exec.stdin?.length ? exec.stdin : undefined;
-  const line = `begin ${named(exec.exec_id)} ${mark} ${script.length} ${stdin?.length ?? "-"}\n`;
-  const head = new Uint8Array(line.length + script.length);
-  encoder.encodeInto(line, head);
-  head.set(script, line.length);
-  return { head, stdin };
+  const set = `mark=${mark} sent=${stdin?.length ?? 0} run=${quoted(scriptOf(exec))}`;
+  return { head: headOf(exec.exec_id, `${set}\n[ -d $d ] || begin\nattach`), stdin };
 }
 
-export function attachOf(execId: string): Uint8Array {
-  return encoder.encode(`attach ${named(execId)}\n`);
+export function attachOf(execId: string): Opening {
+  return { head: headOf(execId, "attach"), stdin: undefined };
+}
+
+/** What is to be done stands last: of a head that is cut off nothing is done. */
+function headOf(execId: string, what: string): Uint8Array {
+  const text = encoder.encode(`id=${named(execId)}\n${RELAY}${what}\n`);
+  const size = encoder.encode(`${text.length}\n`);
+  const head = new Uint8Array(size.length + text.length);
+  head.set(size);
+  head.set(text, size.length);
+  return head;
 }
 
 /** @throws FileError `invalid_request` for what is no id of a command */

@@ -1,13 +1,15 @@
 /** Signals to a command in a container and to all that came of it, also what has left its parent or its session behind. */
 import { SIGNALS } from "../../core/containers.ts";
 import { FileError } from "../../fs/error.ts";
-import type { DockerCli } from "./cli.ts";
+import type { DockerCli, Ran } from "./cli.ts";
 import { OWN_DIR } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import { markOf, named } from "./relay.ts";
 
 /** Far more than it takes in a container full of processes. */
 const SIGNAL_MS = 60_000;
+/** How often it is tried in a container that is full of processes; each try ends some of them. */
+const MAX_TRIES = 10;
 /** The script's word for processes that are still there after all rounds. */
 const STILL_THERE = 3;
 
@@ -24,7 +26,7 @@ root=0
 done
 look() {
   marked=' ' all= mine=' '
-  [ "$1" ] && for p in $(grep -lsF "$mark" /proc/[0-9]*/environ); do
+  [ "$1" ] && for p in $(grep -lszF "$mark" /proc/[0-9]*/environ); do
     p=\${p#/proc/}
     marked="$marked\${p%/environ} "
   done
@@ -53,22 +55,21 @@ if [ $name != KILL ]; then
   [ "$mine" = ' ' ] || kill -s $name $mine
   exit 0
 fi
-look
-[ "$mine" = ' ' ] || kill -s STOP $mine
-look
-[ "$mine" = ' ' ] || kill -s KILL $mine
 n=0
-while [ $n -lt 100 ]; do
-  n=$((n + 1)) held=' '
-  while :; do
-    look 1
-    [ "$mine" = "$held" ] && break
-    held=$mine
-    kill -s STOP $mine
+for how in '' 1; do
+  while [ $n -lt 100 ]; do
+    n=$((n + 1)) held=
+    while :; do
+      look $how
+      [ "$mine" = "$held" ] && break
+      held=$mine
+      [ "$mine" = ' ' ] || kill -s STOP $mine
+    done
+    [ "$mine" = ' ' ] && break
+    kill -s KILL $mine
   done
-  [ "$mine" = ' ' ] && exit 0
-  kill -s KILL $mine
 done
+[ "$mine" = ' ' ] && exit 0
 exit ${STILL_THERE}
 `;
 
@@ -87,18 +88,30 @@ export async function signalIn(
     throw new FileError("invalid_request", "signal", execId, { detail });
   }
   const words = [named(execId), name, markOf(execId)];
-  const ended = await cli.run(["exec", container, "sh", "-c", SCRIPT, "sh", ...words], {
-    withinMs: SIGNAL_MS,
-  });
+  const args = ["exec", container, "sh", "-c", SCRIPT, "sh", ...words];
+  const options = { withinMs: SIGNAL_MS };
+  let ended = await cli.run(args, options);
+  for (let tries = 1; isCrowded(ended) && tries < MAX_TRIES; tries++) {
+    ended = await cli.run(args, options);
+  }
   if (ended.code === 0) return;
   if (ended.code === STILL_THERE) {
     const detail = "some processes of the command do not end; stop the session";
     throw new FileError("timeout", "signal", execId, { detail });
   }
-  if (/resource temporarily unavailable/i.test(ended.stderr)) {
+  if (isCrowded(ended)) {
     const detail = "the session has as many processes as it may; stop the session";
     throw new FileError("quota_exceeded", "signal", execId, { detail });
   }
   const failure = engineFailure("signal", execId, ended);
   if (failure.code !== "interrupted") throw failure;
+}
+
+/** A shell that could start no process ends with this, in silence. */
+const NO_FORK = 2;
+
+/** Where the engine itself could not start one, it says so on stdout. */
+function isCrowded({ code, stdout, stderr }: Ran): boolean {
+  return code === NO_FORK && stderr === "" ||
+    /resource temporarily unavailable/i.test(stdout + stderr);
 }
