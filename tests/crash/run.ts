@@ -2,14 +2,16 @@
 import { parseArgs } from "node:util";
 import type { MakeWorkload } from "../../conformance/crash.ts";
 import { mortalHost, mortalOn } from "./mortal.ts";
+import { processPoints } from "./process_points.ts";
 import { hostPoints, secondPoints, storagePoints } from "./points.ts";
 import { WORKLOADS } from "./workloads.ts";
 
-const USAGE = `deno task crash [workload …] [--in memory|sqlite|host|twice] [--stride N]
+const USAGE = `deno task crash [workload …] [--in memory|sqlite|host|twice|process] [--stride N]
 
   workload    by name; by default all
-  --in WHERE  what dies: a runtime on rows in memory or on SQLite, the agents' host, or a runtime that dies again
-              while it recovers; by default each
+  --in WHERE  what dies: a runtime on rows in memory or on SQLite, the agents' host, a runtime that dies again
+              while it recovers, or a real agent's process, at each frame of its pipe (it has a workload of its own);
+              by default each
   --stride N  every Nth point; by default every one (of two deaths: every 7th and every 5th)`;
 
 const OPTIONS = {
@@ -21,6 +23,8 @@ const OPTIONS = {
 /** Of two deaths, every so manyth of each: all of them would be the square. */
 const FIRST = 7;
 const SECOND = 5;
+
+const PROCESS = "process";
 
 type Try = (make: MakeWorkload, stride: number) => Promise<number>;
 
@@ -44,14 +48,15 @@ async function main(args: string[]): Promise<number> {
   } catch (error) {
     return misused(error instanceof Error ? error.message : String(error));
   }
-  const { values: { in: places = Object.keys(PLACES), help }, positionals: asked } = words;
+  const { values: { in: named = [...Object.keys(PLACES), PROCESS], help }, positionals: asked } =
+    words;
   if (help) {
     console.log(USAGE);
     return 0;
   }
   const stride = Number(words.values.stride);
   if (!Number.isSafeInteger(stride) || stride < 1) return misused("A stride is a number from 1.");
-  const strange = places.find((place) => !Object.hasOwn(PLACES, place));
+  const strange = named.find((place) => place !== PROCESS && !Object.hasOwn(PLACES, place));
   if (strange !== undefined) return misused(`Nothing dies in "${strange}".`);
   const names = WORKLOADS.map((make) => make().name);
   const unknown = asked.find((name) => !names.includes(name));
@@ -59,9 +64,23 @@ async function main(args: string[]): Promise<number> {
     return misused(`There is no workload "${unknown}"; there are ${names.join(", ")}.`);
   }
   const chosen = WORKLOADS.filter((make) => asked.length === 0 || asked.includes(make().name));
-  return await run(chosen, places, stride);
+  const places = named.filter((place) => place !== PROCESS);
+  const broken = places.length > 0 ? await run(chosen, places, stride) : 0;
+  return broken + (named.includes(PROCESS) ? await runProcess(stride) : 0) > 0 ? 1 : 0;
 }
 
+/** Answers how many were broken. */
+async function runProcess(stride: number): Promise<number> {
+  try {
+    console.log(`an agent's process: ${await processPoints({ stride })} frames`);
+    return 0;
+  } catch (error) {
+    console.error(`an agent's process, ${(error as Error).message}`);
+    return 1;
+  }
+}
+
+/** Answers how many cells were broken. */
 async function run(
   chosen: readonly MakeWorkload[],
   places: readonly string[],
@@ -86,7 +105,7 @@ async function run(
     console.log([make().name.padEnd(20), ...cells.map((cell) => cell.padStart(8))].join(""));
   }
   console.log(["all".padEnd(20), ...sums.map((sum) => String(sum).padStart(8))].join(""));
-  return broken > 0 ? 1 : 0;
+  return broken;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));
