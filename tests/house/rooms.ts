@@ -72,8 +72,7 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   "src/hosts/process_child.ts": { world: "deno", why: "is a process of its own" },
   "src/hosts/process": { world: "deno", why: "the two ends of the pipe between them" },
   "src/providers/directory": { world: "deno", why: "directories of this machine" },
-  "src/providers/containers/cli.ts": { world: "deno", why: "starts the engine's client" },
-  "src/providers/containers/every.ts": { world: "deno", why: "a timer that keeps nobody alive" },
+  "src/providers/containers": { world: "deno", why: "talks to the engine here" },
   "src/providers/compute": { packages: ["openai"], why: "asks model servers in their protocol" },
   "src/providers/signer": {
     packages: ["nostr-tools", "@noble/curves"],

@@ -1,6 +1,8 @@
 /** `docker` as a program of this machine: started with lists of arguments, never through a shell; what it prints is bounded, and whoever aborts is rid of it at once. */
 import { FileError } from "../../fs/error.ts";
-import { engineFailure } from "./failure.ts";
+import { type Ended, engineFailure } from "./failure.ts";
+
+export type { Ended };
 
 /** Of what `run` keeps; no answer that it is used for comes near. */
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
@@ -17,12 +19,6 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds; what takes longer is ended and rejected with `provider_unavailable`. Default: for ever. */
   readonly withinMs?: number;
-}
-
-/** How a command ended, and what it said. */
-export interface Ended {
-  readonly code: number;
-  readonly stderr: string;
 }
 
 export interface Ran extends Ended {

@@ -1,7 +1,12 @@
 /** What Docker says when it refuses, as errors of the closed list with what to do. It has no codes of its own, so its sentences are what there is. */
 import { type Code, FileError } from "../../fs/error.ts";
-import type { Ended } from "./cli.ts";
 import { lines, plain } from "./words.ts";
+
+/** How a command of Docker's client ended, and what it said. */
+export interface Ended {
+  readonly code: number;
+  readonly stderr: string;
+}
 
 interface Known {
   readonly says: RegExp;

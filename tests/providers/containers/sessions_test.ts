@@ -97,7 +97,7 @@ testWithDocker(
     );
     assert.equal(await seen("ulimit -n; ulimit -c"), "4096\n0");
     assert.match(
-      await seen("dd if=/dev/zero of=/work/full bs=1M count=9 2>&1; wc -c < /work/full"),
+      await seen("dd if=/dev/zero of=full bs=1M count=9 2>&1; wc -c < full"),
       /No space left[^]*\n8388608$/,
     );
     assert.match(
@@ -129,7 +129,7 @@ testWithDocker(
     assert.equal(
       await inside(
         spec.session_id,
-        "id -u; grep CapEff /proc/self/status; touch /work/x; stat -c %u /work/x; ls /sys/class/net",
+        "id -u; grep CapEff /proc/self/status; touch x; stat -c %u x; ls /sys/class/net",
       ),
       "0\nCapEff:\t0000000000000000\n0\neth0\nlo",
     );
@@ -183,13 +183,13 @@ testWithDocker("a second start finds the container of the first, with what is in
   const spec = home.spec();
   await sessionsIn(home.house).start(spec, NEVER);
   const before = await idOf(spec.session_id);
-  await inside(spec.session_id, "echo kept > /work/file");
+  await inside(spec.session_id, "echo kept > file");
   // As after a restart of the runtime: nothing is remembered but the session's id.
   const later = sessionsIn(home.house);
   assert.equal(await later.state(spec.session_id), "running");
   await Promise.all([later.start(spec, NEVER), later.start(spec, NEVER)]);
   assert.equal(await idOf(spec.session_id), before);
-  assert.equal(await inside(spec.session_id, "cat /work/file"), "kept");
+  assert.equal(await inside(spec.session_id, "cat file"), "kept");
 });
 
 testWithDocker("a container that has ended makes room for its session's next one", async () => {
