@@ -1,5 +1,6 @@
 /** A copy of the database for a backup: made in the data directory, read once, and gone, whatever happens. */
 import { join } from "node:path";
+import { hostFileError } from "../backends/local/host_error.ts";
 import type { LocalBackend } from "../backends/local/sqlite.ts";
 import { FileError, retold } from "../fs/error.ts";
 import type { DatabaseCopy } from "../http/backup.ts";
@@ -45,9 +46,16 @@ export function databaseCopies(home: Home, backend: LocalBackend): () => Promise
     } catch (error) {
       end();
       // A caller is not told where on the disk.
-      throw retold(error, "back up", "");
+      throw retold(ofDisk(error), "back up", "");
     }
   };
+}
+
+/** A data directory without a place for a copy is the disk's trouble, and no path that the caller got wrong. */
+function ofDisk(error: unknown): FileError {
+  const told = hostFileError("back up", "", error);
+  if (told.code !== "not_found") return told;
+  return new FileError("io", "back up", "", { detail: told.detail!, cause: error });
 }
 
 async function* chunksOf(file: Deno.FsFile, end: () => void): AsyncGenerator<Uint8Array> {

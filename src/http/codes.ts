@@ -20,11 +20,14 @@ export type Problem = Readonly<Record<string, unknown>> & {
   readonly detail: string;
 };
 
-/** The server's own trouble: what it is about is for its log. A disk that is full has a cause, a quota that is used up has none. */
+/** Of these, those that the disk or the database has caused are the server's: a disk that is full has a cause, a quota that is used up has none. */
+const CAUSED: ReadonlySet<Code> = new Set(["quota_exceeded", "timeout"]);
+
+/** The server's own trouble: what it is about is for its log. */
 export function isServers(error: unknown): boolean {
   const code = codeOf(error);
   return WITHHELD.has(code) ||
-    (code === "quota_exceeded" && (error as FileError).cause !== undefined);
+    (CAUSED.has(code) && (error as FileError).cause !== undefined);
 }
 
 /** What a caller is told of an error. `instance`: the path of the request. */

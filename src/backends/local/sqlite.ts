@@ -11,6 +11,7 @@ import { APPLICATION_ID, findDatabase, makeDataDir, syncDir } from "./data_dir.t
 import { hostFileError, sqliteError, worldError } from "./host_error.ts";
 import { localWorld } from "./local_world.ts";
 import { lockOwner } from "./owner_lock.ts";
+import { whileThere } from "./still_there.ts";
 
 export interface LocalBackend extends Backend {
   /** The database file. */
@@ -59,7 +60,7 @@ export async function openLocal(
       set: (version) => pragma(opened, `user_version = ${version}`),
     });
     if (isNew) await syncDir(dir);
-    return localBackend(db, port, world, path, lock.release);
+    return localBackend(db, whileThere(port, path), world, path, lock.release);
   } catch (error) {
     db?.close();
     lock.release();
@@ -125,11 +126,15 @@ function localBackend(
       await backups;
       if (closed) return;
       closed = true;
-      closeStorage();
       try {
-        told("close", path, () => db.close());
+        closeStorage();
       } finally {
-        release();
+        // What could not be stored is told; the directory is given up all the same.
+        try {
+          told("close", path, () => db.close());
+        } finally {
+          release();
+        }
       }
     },
     backup(to) {
