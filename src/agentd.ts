@@ -3,6 +3,7 @@ import type { Agent } from "./core/agent.ts";
 import type { Backend } from "./core/backend.ts";
 import type { AgentHost } from "./core/host.ts";
 import type { ComputeProviders } from "./core/compute.ts";
+import type { ContainerProviders } from "./core/containers.ts";
 import type { Meter } from "./core/meter.ts";
 import type { Secrets } from "./core/secrets.ts";
 import type { DirectoryProvider, SigningService } from "./core/provider.ts";
@@ -13,7 +14,7 @@ import type { Tracer } from "./core/tracer.ts";
 import { startRuntime } from "./core/engine.ts";
 import { builtins as standard } from "./agents/mod.ts";
 import { inlineHost } from "./hosts/inline.ts";
-import { NO_HTTP, NO_PROVIDERS, NO_SECRETS } from "./core/nothing_sold.ts";
+import { NO_CONTAINERS, NO_HTTP, NO_PROVIDERS, NO_SECRETS } from "./core/nothing_sold.ts";
 import { servicesWith } from "./services/mod.ts";
 
 export interface AgentdOptions {
@@ -29,6 +30,8 @@ export interface AgentdOptions {
   readonly directories?: DirectoryProvider;
   /** Who sells model calls; nobody if absent. They are closed by whoever opened them. */
   readonly compute?: ComputeProviders;
+  /** Who runs containers; nobody if absent. They are closed by whoever opened them. */
+  readonly containers?: ContainerProviders;
   /** Secrets that services may use for agents; none if absent. */
   readonly secrets?: Secrets;
   /** The way to the web; nowhere if absent. */
@@ -53,6 +56,7 @@ export async function createAgentd(options: AgentdOptions): Promise<Runtime> {
     services: {
       ...servicesWith({
         compute: options.compute ?? NO_PROVIDERS,
+        containers: options.containers ?? NO_CONTAINERS,
         secrets: options.secrets ?? NO_SECRETS,
         http: options.http ?? NO_HTTP,
         clock: options.backend,

@@ -40,6 +40,15 @@ export const limits = z.strictObject({
 });
 export type ContainerLimits = z.infer<typeof limits>;
 
+/** Limits as they are asked for: what is left out is the policy's affair. */
+const wantedLimits = z.strictObject({
+  max_time_secs: limits.shape.max_time_secs.unwrap().exactOptional(),
+  max_memory_mb: limits.shape.max_memory_mb.unwrap().exactOptional(),
+  max_disk_mb: limits.shape.max_disk_mb.unwrap().exactOptional(),
+  max_cpu_cores: limits.shape.max_cpu_cores.unwrap().exactOptional(),
+  allow_network: limits.shape.allow_network.unwrap().exactOptional(),
+});
+
 export const repository = z.strictObject({
   /** https only; never with a credential in it. */
   url: z.string().min(1).max(2048),
@@ -69,7 +78,7 @@ export const containerRequest = z.strictObject({
   /** Below the session's work directory. */
   workdir: z.string().min(1).max(1024).exactOptional(),
   env: environment.default({}),
-  limits: limits.partial().default({}),
+  limits: wantedLimits.default({}),
   max_cost_micro_usd: z.int().nonnegative().exactOptional(),
   idempotency_key: z.string().min(1).max(256).exactOptional(),
   /** Of the whole session, from its begin; beside `limits.max_time_secs`. */

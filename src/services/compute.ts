@@ -15,7 +15,7 @@ import { makeTurns } from "./common/turns.ts";
 
 /** The mount that sells what these providers have. It is for budgets only: a model call costs, or is counted. */
 export function compute(providers: ComputeProviders): ServiceMount {
-  const gate = makeGate();
+  const gate = makeGate<AgentId>();
   const shared: Shared = { providers, gate, inTurn: makeTurns<AgentId>() };
   return {
     access: "budgeted",

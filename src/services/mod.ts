@@ -1,12 +1,20 @@
 /** The mount table: what an agent has, and how far it may go there unless its creator says otherwise. */
 import type { ComputeProviders } from "../core/compute.ts";
+import type { ContainerProviders } from "../core/containers.ts";
 import type { Secrets } from "../core/secrets.ts";
 import type { ServiceTable } from "../core/view.ts";
-import { NO_CLOCK, NO_HTTP, NO_PROVIDERS, NO_SECRETS } from "../core/nothing_sold.ts";
+import {
+  NO_CLOCK,
+  NO_CONTAINERS,
+  NO_HTTP,
+  NO_PROVIDERS,
+  NO_SECRETS,
+} from "../core/nothing_sold.ts";
 import { approvals } from "./approvals.ts";
 import { budget } from "./budget.ts";
 import { code } from "./code.ts";
 import { compute } from "./compute.ts";
+import { containers } from "./containers.ts";
 import { ctl } from "./ctl.ts";
 import { deadletter } from "./deadletter.ts";
 import { files } from "./files.ts";
@@ -28,6 +36,7 @@ const SHOWN = ["read_only", "disabled"] as const;
 /** What some services sell, or keep for the whole runtime. */
 export interface Sold {
   readonly compute: ComputeProviders;
+  readonly containers: ContainerProviders;
   readonly secrets: Secrets;
   readonly http: HttpDeps["provider"];
   readonly clock: HttpDeps["clock"];
@@ -38,6 +47,11 @@ export function servicesWith(sold: Sold): ServiceTable {
   return {
     ...plain,
     "/compute": compute(sold.compute),
+    "/containers": containers({
+      providers: sold.containers,
+      secrets: sold.secrets,
+      clock: sold.clock,
+    }),
     "/http": http({ provider: sold.http, secrets: sold.secrets, clock: sold.clock }),
     "/secrets": { service: secrets(sold.secrets), access: "read_only", accesses: SHOWN },
   };
@@ -64,6 +78,7 @@ const plain: ServiceTable = {
 /** What a runtime has that was given nothing to sell. */
 export const services: ServiceTable = servicesWith({
   compute: NO_PROVIDERS,
+  containers: NO_CONTAINERS,
   secrets: NO_SECRETS,
   http: NO_HTTP,
   clock: NO_CLOCK,

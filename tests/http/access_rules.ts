@@ -234,6 +234,13 @@ export const FILES: readonly (readonly [string, FileRule])[] = [
   ["/compute/policy", { ...WATCHED, write: "own", body: json({ prefer: "cost" }) }],
   ["/compute/providers", DIR],
   ["/compute/usage", SEEN],
+  ["/containers", DIR],
+  // There is nobody who runs containers; that one was looked for is what counts.
+  ["/containers/new", { call: "own", body: json({ commands: ["true"] }), also: [503] }],
+  ["/containers/policy", { ...WATCHED, write: "own", body: json({ prefer: "cost" }) }],
+  ["/containers/providers", DIR],
+  ["/containers/sessions", DIR],
+  ["/containers/usage", SEEN],
   ["/ctl", { read: "look", write: "use", call: "use", body: "wake" }],
   ["/deadletter", WATCHED_DIR],
   ["/deadletter/count", SEEN],

@@ -1,6 +1,4 @@
-/** How many jobs of one agent are asked at a time: the others wait in the order of their ids, and nobody has been asked for them. */
-import type { AgentId } from "../../core/id.ts";
-
+/** How many jobs of one agent, or of another owner, are asked at a time: the others wait in the order of their ids, and nobody has been asked for them. */
 interface Waiter {
   readonly jobId: string;
   readonly enter: () => void;
@@ -13,34 +11,34 @@ interface Line {
   readonly waiting: Waiter[];
 }
 
-export interface Gate {
+export interface Gate<K extends string> {
   /** Resolves when the job may ask; the answer lets the next one in. Rejects with the signal's reason. `limit` counts where nobody has set another. */
-  enter(agent: AgentId, jobId: string, limit: number, signal: AbortSignal): Promise<() => void>;
+  enter(owner: K, jobId: string, limit: number, signal: AbortSignal): Promise<() => void>;
   /** From now on so many at a time; those that are in stay in. */
-  setLimit(agent: AgentId, limit: number): void;
+  setLimit(owner: K, limit: number): void;
 }
 
-export function makeGate(): Gate {
-  const lines = new Map<AgentId, Line>();
+export function makeGate<K extends string>(): Gate<K> {
+  const lines = new Map<K, Line>();
 
-  function admit(agent: AgentId, line: Line): void {
+  function admit(owner: K, line: Line): void {
     while (line.inside < line.limit && line.waiting.length > 0) {
       line.inside++;
       line.waiting.shift()!.enter();
     }
-    if (line.inside === 0 && line.waiting.length === 0) lines.delete(agent);
+    if (line.inside === 0 && line.waiting.length === 0) lines.delete(owner);
   }
 
   return {
-    async enter(agent, jobId, limit, signal) {
+    async enter(owner, jobId, limit, signal) {
       signal.throwIfAborted();
-      let line = lines.get(agent);
-      if (!line) lines.set(agent, line = { limit, inside: 0, waiting: [] });
+      let line = lines.get(owner);
+      if (!line) lines.set(owner, line = { limit, inside: 0, waiting: [] });
       const at = line;
       await new Promise<void>((resolve, reject) => {
         const leave = () => {
           at.waiting.splice(at.waiting.indexOf(waiter), 1);
-          admit(agent, at);
+          admit(owner, at);
           reject(signal.reason);
         };
         const waiter: Waiter = {
@@ -53,21 +51,21 @@ export function makeGate(): Gate {
         signal.addEventListener("abort", leave, { once: true });
         const behind = at.waiting.findIndex((other) => other.jobId > jobId);
         at.waiting.splice(behind < 0 ? at.waiting.length : behind, 0, waiter);
-        admit(agent, at);
+        admit(owner, at);
       });
       let isIn = true;
       return () => {
         if (!isIn) return;
         isIn = false;
         at.inside--;
-        admit(agent, at);
+        admit(owner, at);
       };
     },
-    setLimit(agent, limit) {
-      const line = lines.get(agent);
+    setLimit(owner, limit) {
+      const line = lines.get(owner);
       if (!line) return;
       line.limit = limit;
-      admit(agent, line);
+      admit(owner, line);
     },
   };
 }

@@ -24,3 +24,19 @@ export function globMatches(pattern: string, name: string): boolean {
 export function isPattern(text: string): boolean {
   return /[*?]/.test(text);
 }
+
+/** The same for paths: `*` and `?` stay within a segment, and a segment `**` is any number of them. */
+export function pathMatches(pattern: string, path: string): boolean {
+  const names = path.split("/");
+  /** Which beginnings of the path the pattern's segments so far can be, by how many segments they have. */
+  let reached = new Set([0]);
+  for (const part of pattern.split("/")) {
+    const next = new Set<number>();
+    for (const count of reached) {
+      if (part === "**") { for (let n = count; n <= names.length; n++) next.add(n); }
+      else if (count < names.length && globMatches(part, names[count]!)) next.add(count + 1);
+    }
+    reached = next;
+  }
+  return reached.has(names.length);
+}

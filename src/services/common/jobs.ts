@@ -23,13 +23,33 @@ export interface JobFiles {
   readonly result: string;
   /** What its events are; undefined: it has none. */
   readonly events?: string;
+  /** Of its status, what a watch tells; the job's own if absent. */
+  readonly state?: (job: Job) => string;
+  /** What its status may be, for people. */
+  readonly states?: string;
+  /** What `ctl` takes, and what that does; `cancel` if absent. */
+  readonly words?: ControlWords;
+  /** Who may say them; everybody if absent. */
+  readonly only?: readonly string[];
+  /** What else is in its directory, or in place of what is there otherwise. */
+  readonly more?: (id: string) => Readonly<Record<string, Node>>;
+  /** Of the directory of all of them. */
+  readonly about?: string;
+}
+
+export interface ControlWords {
+  /** For people: one a line. */
+  readonly list: readonly string[];
+  readonly about: string;
+  /** @throws FileError `invalid_request` for another word, with what it takes */
+  perform(id: string, word: string): Promise<void>;
 }
 
 export function jobsDir(jobs: Jobs, about: JobFiles): Node {
   return each({
     list: (page) => entries(jobs, page),
     get: async (name) => await jobs.get(name) ? job(jobs, name, about) : undefined,
-  }, { about: "requests of this agent, the oldest first" });
+  }, { about: about.about ?? "requests of this agent, the oldest first" });
 }
 
 async function entries(jobs: Jobs, page: Paging): Promise<Entry[]> {
@@ -41,7 +61,10 @@ function changedAt({ created_at, started_at, ended_at }: Job): number {
   return Date.parse(ended_at ?? started_at ?? created_at);
 }
 
-function job(jobs: Jobs, id: string, { shown, result, events }: JobFiles): Node {
+const STATES = "pending, running, streaming, complete, failed or cancelled, with times and costs";
+
+function job(jobs: Jobs, id: string, kind: JobFiles): Node {
+  const { shown, result, events, state = ({ status }) => status, states = STATES } = kind;
   const find = async () => {
     const job = await jobs.get(id);
     if (!job) throw refusal("not_found");
@@ -50,7 +73,7 @@ function job(jobs: Jobs, id: string, { shown, result, events }: JobFiles): Node 
   return dir({
     status: file({
       type: JSON_TYPE,
-      about: "pending, running, streaming, complete, failed or cancelled, with times and costs",
+      about: states,
       async stat() {
         const job = await jobs.get(id);
         if (!job) return undefined;
@@ -58,7 +81,7 @@ function job(jobs: Jobs, id: string, { shown, result, events }: JobFiles): Node 
         return { size: text.length, modified: changedAt(job), version: shortDigest(text) };
       },
       read: async () => JSON.stringify(shown(await find())),
-      watch: ({ signal }) => changes(jobs, id, signal),
+      watch: ({ signal }) => changes(jobs, id, state, signal),
     }),
     result: file({
       type: JSON_TYPE,
@@ -72,7 +95,8 @@ function job(jobs: Jobs, id: string, { shown, result, events }: JobFiles): Node 
     ...(events === undefined
       ? {}
       : { stream: file({ ...streamFile(jobs.stream(id), events), whole: true }) }),
-    ctl: ctl(jobs, id),
+    ctl: ctl(jobs, id, kind),
+    ...kind.more?.(id),
   });
 }
 
@@ -85,26 +109,47 @@ function noResult({ status, error }: Job) {
     : refusal("not_ready", `the job is ${status}; its status can be watched`);
 }
 
-async function* changes(jobs: Jobs, id: string, signal: AbortSignal): AsyncGenerator<WatchEvent> {
-  for await (const { status } of jobs.watch(id, signal)) yield { type: "modified", status };
+async function* changes(
+  jobs: Jobs,
+  id: string,
+  state: (job: Job) => string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent> {
+  let last: string | undefined;
+  for await (const job of jobs.watch(id, signal)) {
+    const status = state(job);
+    if (status === last) continue;
+    last = status;
+    yield { type: "modified", status };
+  }
 }
 
-function ctl(jobs: Jobs, id: string): Node {
+function ctl(jobs: Jobs, id: string, { words = cancelOf(jobs), shown, only }: JobFiles): Node {
   async function perform(data: Uint8Array): Promise<string> {
-    const word = textOf(data).trim();
-    if (word !== "cancel") {
-      throw refusal("invalid_request", `it takes cancel, not ${JSON.stringify(word)}`);
-    }
-    await jobs.cancel(id);
+    await words.perform(id, textOf(data).trim());
     const job = await jobs.get(id);
-    return JSON.stringify({ status: job?.status });
+    return JSON.stringify({ status: job && (shown(job) as { status?: unknown }).status });
   }
   return file({
     type: "text/plain; charset=utf-8",
-    about: "cancel ends the job; one that has ended stays as it is",
+    about: words.about,
+    ...(only ? { only: { write: only, call: only } } : {}),
     maxBytes: MAX_WORD_BYTES,
-    read: () => "cancel\n",
+    read: () => words.list.map((word) => `${word}\n`).join(""),
     write: async (data) => void await perform(data),
     call: perform,
   });
+}
+
+function cancelOf(jobs: Jobs): ControlWords {
+  return {
+    list: ["cancel"],
+    about: "cancel ends the job; one that has ended stays as it is",
+    async perform(id, word) {
+      if (word !== "cancel") {
+        throw refusal("invalid_request", `it takes cancel, not ${JSON.stringify(word)}`);
+      }
+      await jobs.cancel(id);
+    },
+  };
 }

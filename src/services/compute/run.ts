@@ -9,6 +9,7 @@ import type {
 } from "../../core/compute.ts";
 import { dollars } from "../../core/money.ts";
 import type { Json } from "../../core/envelope.ts";
+import type { AgentId } from "../../core/id.ts";
 import type { JobEnd, JobKind, JobRun } from "../../core/outside.ts";
 import { type Code, codeOf, type ErrorExtra, FileError } from "../../fs/error.ts";
 import { attempt } from "./attempt.ts";
@@ -24,7 +25,7 @@ export const BACKOFF_MS: readonly number[] = [500, 2_000];
 export const MAX_RETRY_AFTER_MS = 60_000;
 const RETRYABLE: ReadonlySet<string> = new Set(["provider_unavailable", "rate_limited"]);
 
-export function computeJobs(providers: ComputeProviders, gate: Gate): JobKind {
+export function computeJobs(providers: ComputeProviders, gate: Gate<AgentId>): JobKind {
   return {
     async run(run) {
       const data = run.job.data as unknown as JobData;

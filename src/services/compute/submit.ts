@@ -17,7 +17,7 @@ const SCOPE = "compute";
 /** What the views of all agents share. */
 export interface Shared {
   readonly providers: ComputeProviders;
-  readonly gate: Gate;
+  readonly gate: Gate<AgentId>;
   /** One after the other for each agent. */
   readonly inTurn: <T>(agent: AgentId, run: () => Promise<T>) => Promise<T>;
 }

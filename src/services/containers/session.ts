@@ -1,0 +1,318 @@
+/** Runs a session: its container, its repository and files, its commands one after the other, and what is kept of it. */
+import type {
+  Artifact,
+  Command,
+  ContainerProviders,
+  ContainerResponse,
+  ContainerUsage,
+  SessionSpec,
+} from "../../core/containers.ts";
+import type { AgentId } from "../../core/id.ts";
+import type { Json } from "../../core/envelope.ts";
+import type { JobEnd, JobRun } from "../../core/outside.ts";
+import type { Secrets } from "../../core/secrets.ts";
+import { FileError, hasCode } from "../../fs/error.ts";
+import type { Gate } from "../common/gate.ts";
+import { kept } from "./artifacts.ts";
+import { followed, withoutDoing } from "./follow.ts";
+import type { Live, Phase, Sessions } from "./live.ts";
+import { costOf } from "./price.ts";
+import { makeRecord, type Record, retold } from "./record.ts";
+import { filledEnv, filledRepo } from "./secrets.ts";
+import { contentBytes, type SessionData, type SessionInput } from "./terms.ts";
+import { type Clock, orAborted, within } from "./timing.ts";
+
+/** How often an interactive session that nobody uses is looked for. */
+const LOOK_MS = 15_000;
+/** How long an engine may take to say what a session has used. */
+const USAGE_MS = 2_000;
+const LATE_USAGE_MS = 300;
+/** How long an engine may take to end a session; it is swept away later where it does not. */
+const STOP_MS = 15_000;
+/** As shells tell one that was killed. */
+const KILLED = 137;
+/** One that never came to its commands has nothing to tell but why. */
+const HAS_RESULT: ReadonlySet<Phase> = new Set(["running", "gathering", "expired"]);
+export const NO_USAGE: ContainerUsage = {
+  cpu_time_ms: 0,
+  peak_memory_bytes: 0,
+  disk_writes_bytes: 0,
+  network_bytes: 0,
+};
+
+/** What every session of a runtime needs. */
+export interface Deps {
+  readonly providers: ContainerProviders;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly gate: Gate<AgentId>;
+  readonly sessions: Sessions;
+}
+
+interface Course {
+  readonly deps: Deps;
+  readonly live: Live;
+  readonly run: JobRun;
+  readonly data: SessionData;
+  readonly input: SessionInput;
+  readonly record: Record;
+}
+
+/** Before it first waits, it is held and known: nothing sweeps it away, and its commands find it. */
+export async function runSession(deps: Deps, run: JobRun): Promise<JobEnd> {
+  const data = run.job.data as unknown as SessionData;
+  const provider = deps.providers.get(data.provider_id);
+  if (!provider) throw gone(data, run.isResumed);
+  provider.hold(run.job.job_id);
+  const live = deps.sessions.add(run, provider);
+  try {
+    const leave = await deps.gate.enter(
+      run.agent,
+      live.id,
+      data.max_concurrent,
+      live.signal,
+    );
+    try {
+      const input = await run.input() as unknown as SessionInput;
+      return await ended({ deps, live, run, data, input, record: makeRecord() });
+    } finally {
+      leave();
+    }
+  } finally {
+    live.close(notRunning(live.id));
+    deps.sessions.remove(live);
+    provider.release(live.id);
+  }
+}
+
+/** Runs it, and ends it whatever becomes of it; where only the runtime ends, it is left as it is. */
+async function ended(course: Course): Promise<JobEnd> {
+  const { deps, live, run } = course;
+  let work: Work = { artifacts: [], error: undefined };
+  let hasBegun = run.isResumed;
+  try {
+    await run.asking();
+    hasBegun = true;
+    work = await orAborted(live.signal, worked(course));
+  } catch (thrown) {
+    work = { artifacts: [], error: live.signal.aborted ? live.signal.reason : thrown };
+  }
+  if (run.ending === "stopped") throw run.signal.reason;
+  // Who waits for a program that does not end is not made to wait for its numbers.
+  await noteUsage(course, run.ending === undefined ? USAGE_MS : LATE_USAGE_MS);
+  live.close(notRunning(live.id));
+  // One that cannot be stopped now is released, and swept away when its engine answers again.
+  await within(deps.clock, STOP_MS, live.provider.stop(live.id)).catch(() => {});
+  await Promise.allSettled(live.execs);
+  return await endOf(course, work, hasBegun);
+}
+
+interface Work {
+  readonly artifacts: readonly Artifact[];
+  /** What one of its commands failed with. */
+  readonly error: unknown;
+}
+
+/** From where its last life was to the end of its work. */
+async function worked(course: Course): Promise<Work> {
+  const { live, run, data, input, record } = course;
+  const { provider, signal } = live;
+  if (run.isResumed && live.state.phase !== "provisioning") {
+    await retold(run.stream, undefined, record);
+    await mustRun(live);
+  } else {
+    if (live.state.began === undefined) {
+      await live.note((state) => ({ ...state, began: run.now() }));
+    }
+    await provider.start(specOf(course), signal);
+    await enter(live, input.repo ? "cloning" : "filling");
+  }
+  if (live.state.phase === "cloning") {
+    const repo = filledRepo(course.deps.secrets, run.agent, input.repo!);
+    await provider.clone(specOf(course), repo, signal);
+    await enter(live, "filling");
+  }
+  if (live.state.phase === "filling") {
+    const files = provider.files(live.id);
+    for (const [path, content] of Object.entries(input.files)) {
+      signal.throwIfAborted();
+      await files.write(path, contentBytes(content));
+    }
+    await enter(live, "running");
+  }
+  live.open();
+  const error = await runCommands(course);
+  if (data.kind === "interactive") {
+    if (error) throw error;
+    return await untilStopped(live);
+  }
+  if (input.artifacts.length === 0) return { artifacts: [], error };
+  await enter(live, "gathering");
+  const artifacts = await kept(run, provider.files(live.id), input.artifacts, {
+    redactor: course.deps.secrets.redactor,
+    maxBytes: data.max_file_size_bytes,
+  });
+  return { artifacts, error };
+}
+
+async function enter(live: Live, phase: Phase): Promise<void> {
+  await live.note((state) => ({ ...state, phase }));
+}
+
+function specOf({ live, run, data }: Course): SessionSpec {
+  return {
+    session_id: live.id,
+    agent: run.agent,
+    image: data.image,
+    limits: data.limits,
+    allow_root: data.allow_root,
+    ends_with_runtime: data.kind !== "interactive",
+    expires_at: (live.state.began ?? run.now()) + data.time_ms,
+  };
+}
+
+/** The commands that are left, until one fails; answers how. */
+async function runCommands(course: Course): Promise<FileError | undefined> {
+  const { live, run, input, record } = course;
+  for (let n = live.state.commands.length; n < input.commands.length; n++) {
+    if ((live.state.commands.at(-1)?.exit_code ?? 0) !== 0) break;
+    live.signal.throwIfAborted();
+    record.at(n);
+    const execId = `c${n}`;
+    const { exit_code, out_of_memory } = await followed(live, {
+      redactor: course.deps.secrets.redactor,
+      execId,
+      named: {},
+      spec: () => ({
+        exec_id: execId,
+        command: input.commands[n]!,
+        env: filledEnv(course.deps.secrets, run.agent, input.env),
+        workdir: input.workdir,
+      }),
+      onOutput: record.add,
+      detach: live.signal,
+    });
+    const duration_ms = run.now() - live.state.doing[execId]!.began;
+    await live.note((state) => ({
+      ...withoutDoing(execId)(state),
+      commands: [...state.commands, { exit_code, duration_ms }],
+    }), { type: "exit", command: n, exit_code });
+    if (out_of_memory && exit_code !== 0) throw outOfMemory(course);
+  }
+  const last = live.state.commands.at(-1);
+  if (!last || last.exit_code === 0) return undefined;
+  return failedCommand(live.state.commands.length - 1, input.commands, last.exit_code);
+}
+
+/** An interactive session waits for its end. Its time, or who stops it, aborts its signal. */
+async function untilStopped(live: Live): Promise<never> {
+  while (true) {
+    await live.run.sleep(LOOK_MS);
+    await mustRun(live);
+  }
+}
+
+/** @throws FileError `interrupted` */
+async function mustRun(live: Live): Promise<void> {
+  let state: string;
+  try {
+    state = await live.provider.state(live.id);
+  } catch (error) {
+    // Nobody knows while the engine is away; whoever runs something in it will see.
+    if (hasCode(error, "provider_unavailable")) return;
+    throw error;
+  }
+  if (state === "running") return;
+  throw new FileError("interrupted", "run", live.id, {
+    detail: "its container is no longer there",
+  });
+}
+
+async function noteUsage({ deps, live }: Course, ms: number): Promise<void> {
+  try {
+    const usage = await within(deps.clock, ms, live.provider.usage(live.id));
+    await live.note((state) => ({ ...state, usage }));
+  } catch {
+    // A session that has gone does not say what it used.
+  }
+}
+
+/** What it came to, and what that costs: also where it failed. */
+async function endOf(
+  course: Course,
+  { error, artifacts }: Work,
+  hasBegun: boolean,
+): Promise<JobEnd> {
+  const { live, run, data, input, record } = course;
+  if (!hasBegun || (isUnasked(error) && live.state.phase === "provisioning")) {
+    return { costMicroUsd: 0, error };
+  }
+  const isInteractive = data.kind === "interactive" && live.state.phase === "running";
+  const isSetUp = live.state.commands.length === input.commands.length;
+  const isExpired = isInteractive && run.ending === "timeout";
+  const isStopped = isInteractive && isSetUp && run.ending === "cancelled";
+  if (isExpired) await live.note((state) => ({ ...state, phase: "expired" }));
+  const durationMs = run.now() - (live.state.began ?? run.now());
+  const costMicroUsd = Math.min(costOf(data.price, durationMs), run.job.reserved_micro_usd);
+  const isFine = error === undefined || isExpired || isStopped;
+  const failure = isFine ? {} : { error };
+  if (!HAS_RESULT.has(live.state.phase)) return { costMicroUsd, ...failure };
+  const { commands, doing } = live.state;
+  const cut = doing[`c${commands.length}`];
+  const results = record.results(input.commands, [
+    ...commands,
+    ...(cut ? [{ exit_code: KILLED, duration_ms: run.now() - cut.began }] : []),
+  ]);
+  const response: ContainerResponse = {
+    session_id: live.id,
+    exit_code: results.at(-1)?.exit_code ?? 0,
+    stdout: record.whole.stdout.text(),
+    stderr: record.whole.stderr.text(),
+    command_results: results,
+    artifacts,
+    usage: live.state.usage ?? NO_USAGE,
+    cost_micro_usd: costMicroUsd,
+    reserved_micro_usd: run.job.reserved_micro_usd,
+    duration_ms: durationMs,
+    provider_id: data.provider_id,
+  };
+  return { result: response as unknown as Json, costMicroUsd, ...failure };
+}
+
+function isUnasked(error: unknown): boolean {
+  return (error as Partial<FileError> | undefined)?.extra?.["asked"] === false;
+}
+
+function gone(data: SessionData, isResumed: boolean): FileError {
+  return new FileError("provider_unavailable", "run", data.provider_id, {
+    detail: "this provider is no longer there",
+    extra: { asked: isResumed },
+  });
+}
+
+function notRunning(id: string): FileError {
+  return new FileError("interrupted", "run in", id, { detail: "the session has ended" });
+}
+
+function outOfMemory({ live, data }: Course): FileError {
+  return new FileError("out_of_memory", "run", live.id, {
+    detail:
+      `it needed more than limits.max_memory_mb, ${data.limits.max_memory_mb}; files of the ` +
+      "work directory are part of that",
+    extra: { max_memory_mb: data.limits.max_memory_mb },
+  });
+}
+
+const MAX_TOLD = 200;
+
+function failedCommand(n: number, commands: readonly Command[], exitCode: number): FileError {
+  const command = commands[n]!;
+  const text = typeof command === "string" ? command : JSON.stringify(command);
+  const told = text.length > MAX_TOLD ? `${text.slice(0, MAX_TOLD)}…` : text;
+  const left = commands.length - n - 1;
+  return new FileError("agent_error", "run", told, {
+    detail: `command ${n + 1} of ${commands.length} ended with exit code ${exitCode}` +
+      (left > 0 ? `; ${left} behind it did not run` : ""),
+    extra: { command: n, exit_code: exitCode },
+  });
+}
