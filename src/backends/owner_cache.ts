@@ -5,6 +5,8 @@ import type { Owner } from "../core/backend.ts";
 export interface KnownOwner {
   readonly id: number;
   readonly hot: Map<string, Uint8Array>;
+  /** The highest `seen/` key that was ever there; undefined before anybody asked. */
+  top: string | undefined;
   /** What `hot` was given since it was last empty: at least what it holds. */
   hotBytes: number;
 }
@@ -53,7 +55,7 @@ export function ownerCache(generationBytes = GENERATION_BYTES): OwnerCache {
       const aged = old.get(owner);
       return aged && add(owner, aged);
     },
-    learn: (owner, id) => add(owner, { id, hot: new Map(), hotBytes: 0 }),
+    learn: (owner, id) => add(owner, { id, hot: new Map(), top: undefined, hotBytes: 0 }),
     keep(known, key, value) {
       if (value.byteLength > MAX_HOT_BYTES) {
         known.hot.delete(key);

@@ -11,7 +11,7 @@ import { decodeWritten, encodeWritten, type Written } from "./log_code.ts";
 import { type Laid, type LaidRow, type RowLayer, rowLayer } from "./row_layer.ts";
 import type { SqlPort } from "./sql_port.ts";
 import { placeOf } from "./sql_place.ts";
-import type { SqlTables } from "./sql_tables.ts";
+import type { OwnedRow, SqlTables } from "./sql_tables.ts";
 
 export interface SqlLog {
   /** Not for callers, who could change it. */
@@ -81,24 +81,26 @@ export function sqlLog(port: SqlPort, tables: SqlTables, limits = LOG_LIMITS): S
   }
 
   function settleRows(most: number): boolean {
-    for (let n = 0; n < most; n++) {
-      const { done, value } = ripe!.rows.next();
-      if (done) {
-        port.exec(CUT, [ripe!.seq]);
-        return true;
-      }
-      const [owner, key, laid] = value;
-      if (laid) tables.put(owner, { key, value: laid });
-      else tables.remove(owner, key);
+    if (!move(ripe!.rows, most)) return false;
+    port.exec(CUT, [ripe!.seq]);
+    return true;
+  }
+  /** Answers whether those were all. */
+  function move(rows: ReturnType<RowLayer["all"]>, most: number): boolean {
+    const put: OwnedRow[] = [];
+    let left = true;
+    while (left && most-- > 0) {
+      const { done, value } = rows.next();
+      if (done) left = false;
+      else if (value[2]) put.push({ owner: value[0], key: value[1], value: value[2] });
+      else tables.remove(value[0], value[1]);
     }
-    return false;
+    tables.putAll(put);
+    return !left;
   }
   function settleAll(): void {
     if (ripe) settleRows(Infinity);
-    for (const [owner, key, laid] of young.all()) {
-      if (laid) tables.put(owner, { key, value: laid });
-      else tables.remove(owner, key);
-    }
+    move(young.all(), Infinity);
     port.exec(CUT, [seq]);
     young = rowLayer();
     ripe = undefined;

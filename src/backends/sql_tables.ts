@@ -4,12 +4,18 @@ import type { FindQuery, Found, Owner } from "../core/backend.ts";
 import { checkFind, prefixEnd } from "./batch.ts";
 import { type KnownOwner, ownerCache } from "./owner_cache.ts";
 import { FOUND_PLACES, type Place, placeOf, ROWS } from "./sql_place.ts";
-import type { SqlPort } from "./sql_port.ts";
+import type { SqlPort, SqlValue } from "./sql_port.ts";
+
+export interface OwnedRow extends Row {
+  readonly owner: Owner;
+}
 
 export interface SqlTables {
   /** The bytes as they stand; perhaps the cache's own, not for callers. */
   get(owner: Owner, key: string): Uint8Array | undefined;
   put(owner: Owner, row: Row): void;
+  /** No key twice. */
+  putAll(rows: readonly OwnedRow[]): void;
   remove(owner: Owner, key: string): void;
   /** `from`: the lowest key that may be told. */
   list(owner: Owner, prefix: string, from: string, limit: number): Row[];
@@ -52,6 +58,15 @@ const FIND_BY_OWNER = `WITH RECURSIVE leap (owner) AS (
   ) SELECT owner, key FROM first WHERE key <= ?3 LIMIT ?4`;
 const FIND_BY_TIME = `SELECT owner, key FROM due
   WHERE key >= ?1 AND key <= ?2 AND (key, owner) > (?3, ?4) ORDER BY key, owner LIMIT ?5`;
+
+/** Whether an id was seen is asked for each message, and ids that are given here rise: a new one is above all that stand. */
+const RISING = "seen/";
+const TOP =
+  "SELECT key FROM rows WHERE owner = ? AND key >= ? AND key < ? ORDER BY key DESC LIMIT 1";
+
+/** A statement costs more than a row of it. */
+const PUT_ROWS = 16;
+const PUT_MANY = ROWS.put.replace("(?, ?, ?)", Array(PUT_ROWS).fill("(?, ?, ?)").join(", "));
 
 const DROP_OWNER = "DELETE FROM owners WHERE id = ?";
 const DROP_LATER = "INSERT INTO dropped (id) VALUES (?)";
@@ -101,6 +116,22 @@ export function sqlTables(port: SqlPort): SqlTables {
     return rows.map(([owner, key]) => ({ owner: owner as string, key: key as string }));
   }
 
+  function topOf(known: KnownOwner): string {
+    const highest = () => port.exec(TOP, [known.id, RISING, prefixEnd(RISING)])[0]?.[0];
+    return known.top ??= highest() as string ?? "";
+  }
+  function raise(known: KnownOwner, key: string): void {
+    if (known.top !== undefined && key > known.top && key.startsWith(RISING)) known.top = key;
+  }
+
+  function put(owner: Owner, { key, value }: Row): void {
+    const known = intern(owner);
+    const place = placeOf(key);
+    raise(known, key);
+    port.exec(place.put, [place === ROWS ? known.id : owner, key, value]);
+    if (isHot(key, place)) cache.keep(known, key, value);
+  }
+
   function transaction<T>(run: () => T): T {
     try {
       return port.transaction(run);
@@ -118,17 +149,31 @@ export function sqlTables(port: SqlPort): SqlTables {
       if (!known) return undefined;
       const cached = known.hot.get(key);
       if (cached) return cached;
+      if (key.startsWith(RISING) && key > topOf(known)) return undefined;
       const place = placeOf(key);
       const rows = port.exec(place.get, [place === ROWS ? known.id : owner, key]);
       const value = rows[0]?.[0] as Uint8Array | undefined;
       if (value && isHot(key, place)) cache.keep(known, key, value);
       return value;
     },
-    put(owner, { key, value }) {
-      const known = intern(owner);
-      const place = placeOf(key);
-      port.exec(place.put, [place === ROWS ? known.id : owner, key, value]);
-      if (isHot(key, place)) cache.keep(known, key, value);
+    put,
+    putAll(rows) {
+      const many: SqlValue[][] = [];
+      for (const row of rows) {
+        if (placeOf(row.key) !== ROWS) {
+          put(row.owner, row);
+          continue;
+        }
+        const known = intern(row.owner);
+        raise(known, row.key);
+        if (!row.key.includes("/")) cache.keep(known, row.key, row.value);
+        many.push([known.id, row.key, row.value]);
+      }
+      let at = 0;
+      for (; at + PUT_ROWS <= many.length; at += PUT_ROWS) {
+        port.exec(PUT_MANY, many.slice(at, at + PUT_ROWS).flat());
+      }
+      for (const params of many.slice(at)) port.exec(ROWS.put, params);
     },
     remove(owner, key) {
       const known = know(owner);
