@@ -1,5 +1,6 @@
 /** Where the server listens: `HOST:PORT` or `unix:PATH`, opened so that nobody else gets in between. */
 import { basename, dirname, join, resolve } from "node:path";
+import { FileError } from "../fs/error.ts";
 import { EXIT, trouble, usage } from "./exit.ts";
 import { removeQuietly } from "./home.ts";
 import { holderOfPort } from "./port_holder.ts";
@@ -63,27 +64,110 @@ export interface Listening {
   cut(): void;
 }
 
-/** @throws an error that says who has the address, and what to try */
-export async function listen(address: Address, handler: Handler): Promise<Listening> {
-  return address.kind === "tcp" ? listenTcp(address, handler) : await listenUnix(address, handler);
+/**
+ * @param lost told when the system takes no more connections, which is tried again until it does
+ * @throws an error that says who has the address, and what to try
+ */
+export async function listen(
+  address: Address,
+  handler: Handler,
+  lost: (error: unknown) => void = () => {},
+): Promise<Listening> {
+  return address.kind === "tcp"
+    ? listenTcp(address, handler, lost)
+    : await listenUnix(address, handler, lost);
 }
 
-function listenTcp(address: Address & { kind: "tcp" }, handler: Handler): Listening {
-  const { hostname, port } = address;
+function listenTcp(
+  address: Address & { kind: "tcp" },
+  handler: Handler,
+  lost: (error: unknown) => void,
+): Listening {
+  const { hostname } = address;
   const cutter = new AbortController();
+  const { signal } = cutter;
+  const open = (port: number) =>
+    Deno.serve({ hostname, port, signal, onListen: () => {}, onError: failed }, handler);
   try {
-    const server = Deno.serve(
-      { hostname, port, signal: cutter.signal, onListen: () => {}, onError: failed },
-      handler,
-    );
+    const server = open(address.port);
+    const { port } = server.addr;
+    const kept = keepListening(server, () => open(port), lost);
     return {
-      address: { kind: "tcp", hostname, port: server.addr.port },
-      stop: (withinMs) => stopServer(server, withinMs),
-      cut: () => cutter.abort(),
+      address: { kind: "tcp", hostname, port },
+      stop: (withinMs) => kept.stop(withinMs),
+      cut() {
+        kept.end();
+        cutter.abort();
+      },
     };
   } catch (error) {
     throw cannotListen(address, error);
   }
+}
+
+/** What can be waited for and stopped of a server. */
+interface Serving {
+  readonly finished: Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** From one try to listen again to the next. */
+const AGAIN_MS = 100;
+
+/**
+ * A process that may open no more files can take no connection, and its server stops listening over it; connections that it has are served on. It listens
+ * again as soon as it can, for whoever holds many connections must not be able to end the server.
+ */
+function keepListening(
+  first: Serving,
+  again: () => Serving | Promise<Serving>,
+  lost: (error: unknown) => void,
+) {
+  let current = first;
+  let over = false;
+
+  async function opened(): Promise<Serving | undefined> {
+    while (true) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      if (over) return undefined;
+      try {
+        return await again();
+      } catch (error) {
+        lost(noConnections(error));
+      }
+    }
+  }
+  async function follow(): Promise<void> {
+    while (true) {
+      try {
+        return await current.finished;
+      } catch (error) {
+        if (over) return;
+        lost(noConnections(error));
+      }
+      const next = await opened();
+      if (!next) return;
+      current = next;
+    }
+  }
+  follow();
+  return {
+    end: () => void (over = true),
+    stop(withinMs: number): Promise<void> {
+      over = true;
+      return stopServer(current, withinMs);
+    },
+  };
+}
+
+function noConnections(cause: unknown): FileError {
+  const why = (cause as Error).message.replace(/^Error: /, "").trim();
+  return new FileError("io", "take connections", "", {
+    detail:
+      `${why}; those that are open are served on, and it listens again by itself; close some, ` +
+      "or start the server with a higher limit of open files (ulimit -n)",
+    cause,
+  });
 }
 
 /** What is still open when the time is over ends with the process: a server that has begun to shut down can no longer be aborted. */
@@ -93,7 +177,8 @@ async function stopServer(
 ): Promise<void> {
   const over = Promise.withResolvers<void>();
   const timer = setTimeout(over.resolve, withinMs);
-  await Promise.race([server.shutdown(), over.promise]);
+  // One that has failed has nothing left to shut down.
+  await Promise.race([server.shutdown().catch(() => {}), over.promise]);
   clearTimeout(timer);
 }
 
@@ -159,39 +244,49 @@ function freePort(hostname: string, taken: number): number | undefined {
 async function listenUnix(
   address: Address & { kind: "unix" },
   handler: Handler,
+  lost: (error: unknown) => void,
 ): Promise<Listening> {
   const { path } = address;
   await refuseTaken(path);
+  const cutter = new AbortController();
+  const open = () => serveUnix(path, handler, cutter.signal);
+  const kept = keepListening(open(), open, lost);
+  return {
+    address,
+    stop(withinMs) {
+      removeQuietly(path);
+      return kept.stop(withinMs);
+    },
+    cut() {
+      kept.end();
+      removeQuietly(path);
+      cutter.abort();
+    },
+  };
+}
+
+function serveUnix(path: string, handler: Handler, signal: AbortSignal): Serving {
   const dir = join(dirname(path), `.${crypto.randomUUID().slice(0, 4)}`);
   const born = join(dir, "s");
   const longest = Math.max(...[born, path].map((p) => new TextEncoder().encode(p).length));
   if (longest > MAX_SOCKET_PATH_BYTES) {
     throw usage(`${path} is too long for a socket`, `At most ${MAX_SOCKET_PATH_BYTES} bytes.`);
   }
-  const cutter = new AbortController();
+  const unborn = new AbortController();
   let made = false;
   try {
     Deno.mkdirSync(dir, { mode: 0o700 });
     made = true;
+    const ends = AbortSignal.any([signal, unborn.signal]);
     const server = Deno.serve(
-      { path: born, signal: cutter.signal, onListen: () => {}, onError: failed },
+      { path: born, signal: ends, onListen: () => {}, onError: failed },
       handler,
     );
     Deno.chmodSync(born, 0o600);
     Deno.renameSync(born, path);
-    return {
-      address,
-      stop(withinMs) {
-        removeQuietly(path);
-        return stopServer(server, withinMs);
-      },
-      cut() {
-        removeQuietly(path);
-        cutter.abort();
-      },
-    };
+    return server;
   } catch (error) {
-    cutter.abort();
+    unborn.abort();
     throw trouble(EXIT.failed, `Cannot listen on unix:${path}: ${(error as Error).message}`);
   } finally {
     if (made) Deno.removeSync(dir, { recursive: true });

@@ -88,7 +88,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     const stopping = new AbortController();
     const app = Promise.withResolvers<App>();
     app.promise.catch(() => {});
-    const listening = await listen(options.address, serving(options.address, app.promise));
+    const listening = await listen(
+      options.address,
+      serving(options.address, app.promise),
+      options.report,
+    );
     undo.unshift(() => listening.cut());
     const metrics = createMetrics({ version: options.version, process: processStats });
     const tracer = await tracerOf(options.version);
