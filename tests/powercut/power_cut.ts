@@ -57,8 +57,13 @@ export interface Cuts {
   readonly faults: readonly string[];
 }
 
-/** Cuts the power at `count` moments, evenly over the recording, each in another way. */
-export async function cutPower(ops: readonly Op[], count: number, seed: number): Promise<Cuts> {
+/** Cuts the power at `count` moments, evenly over the recording, each in another way. `onImage` is told how many have been tried. */
+export async function cutPower(
+  ops: readonly Op[],
+  count: number,
+  seed: number,
+  onImage: (tried: number) => void = () => {},
+): Promise<Cuts> {
   const chance = chanceOf(seed);
   const disk = makeDisk();
   const by = Object.fromEntries(WAYS.map((way) => [way, 0])) as Record<Way, number>;
@@ -82,6 +87,7 @@ export async function cutPower(ops: readonly Op[], count: number, seed: number):
       acknowledged += disk.said.length;
       const fault = await faultIn(image, disk.said);
       if (fault) faults.push(`after call ${n} of ${ops.length}, unflushed writes ${way}: ${fault}`);
+      onImage(images);
     }
   }
   return { images, by, alike, acknowledged, faults };

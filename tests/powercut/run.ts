@@ -5,12 +5,12 @@ import { cutPower, MISSING_RECORDER, record } from "./power_cut.ts";
 const USAGE = `deno task powercut [--images N] [--messages N] [--seed N]
 
   --images N    moments at which the power goes; by default 2000
-  --messages N  how many are recorded; by default 300
+  --messages N  how many are recorded; by default 150
   --seed N      what is sent, and what is left of what was not flushed; by default 1`;
 
 const OPTIONS = {
   images: { type: "string", default: "2000" },
-  messages: { type: "string", default: "300" },
+  messages: { type: "string", default: "150" },
   seed: { type: "string", default: "1" },
   help: { type: "boolean" },
 } as const;
@@ -44,7 +44,14 @@ async function main(args: string[]): Promise<number> {
       count("said")
     } acknowledgements`,
   );
-  const { by, alike, acknowledged, faults, images: tried } = await cutPower(ops, images, seed);
+  const { by, alike, acknowledged, faults, images: tried } = await cutPower(
+    ops,
+    images,
+    seed,
+    (n) => {
+      if (n % 100 === 0) console.log(`${n} images`);
+    },
+  );
   for (const fault of faults) console.error(fault);
   const ways = Object.entries(by).map(([way, n]) => `${n} ${way}`).join(", ");
   console.log(`${tried} images (${ways}; ${alike} more were alike)`);
