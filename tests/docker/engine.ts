@@ -34,6 +34,12 @@ export async function dockerSays(args: readonly string[], stdin?: Uint8Array): P
   return stdout.trimEnd();
 }
 
+/** Where containers on the engine's bridge reach this machine. */
+export async function gateway(): Promise<string> {
+  const format = "{{(index .IPAM.Config 0).Gateway}}";
+  return await dockerSays(["network", "inspect", "bridge", "--format", format]);
+}
+
 /** Why there are no containers on this machine, for `needs()`; undefined if there are. */
 export const MISSING_DOCKER = await missingDocker();
 

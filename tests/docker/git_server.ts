@@ -1,5 +1,5 @@
 /** Git's own server behind an address that containers reach, without a certificate: `await using server = await serveGit()`. */
-import { dockerSays, says } from "./engine.ts";
+import { gateway, says } from "./engine.ts";
 
 export interface GitServer extends AsyncDisposable {
   /** `http://172.17.0.1:40123` */
@@ -18,12 +18,6 @@ export interface GitServer extends AsyncDisposable {
   speakOldProtocol(): void;
   /** Requests that came, with the name in their authorization. */
   readonly asked: { readonly path: string; readonly user: string | undefined }[];
-}
-
-/** Where containers on the engine's bridge reach this machine. */
-async function gateway(): Promise<string> {
-  const format = "{{(index .IPAM.Config 0).Gateway}}";
-  return await dockerSays(["network", "inspect", "bridge", "--format", format]);
 }
 
 export async function serveGit(): Promise<GitServer> {

@@ -8,6 +8,8 @@ export type { Ended };
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 /** Of what a command says on stderr: its beginning, as that is where the reason is. */
 const MAX_STDERR_BYTES = 16 * 1024;
+/** For how long a killed command is waited for. */
+const GONE_MS = 500;
 
 export interface CliOptions {
   /** What is set besides what this program's own environment has: `DOCKER_HOST`, for one. */
@@ -142,7 +144,16 @@ async function ran(
     clearTimeout(late);
     signal?.removeEventListener("abort", abort);
     process.kill();
+    await gone(end);
   }
+}
+
+/** Killed, it is gone in no time; unless the kernel has it in its hands, and nobody waits for that. */
+async function gone(end: Promise<unknown>): Promise<void> {
+  const enough = Promise.withResolvers<void>();
+  const timer = setTimeout(enough.resolve, GONE_MS);
+  await Promise.race([end.catch(() => {}), enough.promise]);
+  clearTimeout(timer);
 }
 
 async function ending(

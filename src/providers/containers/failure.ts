@@ -116,7 +116,5 @@ export function engineFailure(op: string, on: string, { code, stderr }: Ended): 
 function sentence(stderr: string): string {
   const all = lines(stderr);
   const found = all.find((line) => /error|denied|cannot|failed|invalid/i.test(line)) ?? all[0];
-  return plain(
-    (found ?? "").replace(/^docker:\s*/i, "").replace(/^Error response from daemon:\s*/i, ""),
-  );
+  return plain(found ?? "").replace(/^(?:docker: )?(?:Error response from daemon: )?/i, "");
 }

@@ -15,8 +15,11 @@ const LOOK_MS = 30_000;
 const MAX_LINE_CHARS = 1_000;
 
 /** `NAME[:TAG]` as people write it, with a registry's host or without. An identifier's beginning is a name too, so it must also be found among the names. */
-const REFERENCE =
-  /^(?:[A-Za-z0-9.-]+(?::[0-9]{1,5})?\/)?[a-z0-9]+(?:[._\/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$/;
+const COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*";
+const REFERENCE = new RegExp(
+  `^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/)?${COMPONENT}(?:/${COMPONENT})*` +
+    "(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$",
+);
 
 /** What is read of an image's description. */
 interface Described {
