@@ -1,5 +1,6 @@
 /** `agentd doctor`: where each setting came from, what there is and what is not, and what to do about it. */
 import { type Action, type Call, printJson } from "./call.ts";
+import { lookAtContainers } from "./doctor/containers.ts";
 import { lookAtData } from "./doctor/data.ts";
 import { groupLines } from "./doctor/finding.ts";
 import { lookAtMachine } from "./doctor/machine.ts";
@@ -23,6 +24,7 @@ export const doctor: Action = async (call) => {
     lookAtServer(call, home, seen, found),
     lookAtMachine(call, home),
     lookAtModels(),
+    lookAtContainers(call, found),
   ]).finally(done);
   const findings = groups.flatMap(({ title, findings }) =>
     findings.map((finding) => ({ group: title, ...finding }))

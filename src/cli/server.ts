@@ -4,17 +4,19 @@ import { createAgentd } from "../agentd.ts";
 import { type LocalBackend, openLocal } from "../backends/local/sqlite.ts";
 import { digest } from "../core/code.ts";
 import type { ComputeProviders } from "../core/compute.ts";
+import type { ContainerProviders } from "../core/containers.ts";
 import { HOOKS } from "../core/keys.ts";
 import type { Runtime } from "../core/runtime.ts";
 import type { Redactor } from "../core/redact.ts";
 import { openSecrets, type Secrets } from "../core/secrets.ts";
-import { codeOf, FileError } from "../fs/error.ts";
+import { codeOf, FileError, hasCode } from "../fs/error.ts";
 import { type App, createApp, type Peer } from "../http/app.ts";
 import { declaredHooks } from "../http/hooks/hook.ts";
 import { openHooks } from "../http/hooks/store.ts";
 import { createMetrics } from "../http/metrics.ts";
 import { type ProcessHost, processHost } from "../hosts/process.ts";
 import { computeProviders } from "../providers/compute/mod.ts";
+import { containerProviders } from "../providers/containers/mod.ts";
 import { localDirectories } from "../providers/directory/provider.ts";
 import { httpClient } from "../providers/http/client.ts";
 import { secretFile as fileOfSecrets } from "../providers/secrets/file.ts";
@@ -31,6 +33,7 @@ import { tracerOf } from "./tracing.ts";
 const KEYS = "keys";
 const SECRETS = "secrets";
 const RUNTIME_KEY = "runtime_key";
+const LABEL_CHARS = 32;
 /** Requests get so much of the time to stop; the rest is for the ticks that run. */
 const REQUESTS_SHARE = 0.5;
 
@@ -106,9 +109,12 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       own: () => ownUrls(listening.address),
     });
     undo.unshift(() => compute.close());
+    const containers = containerProviders({ ...settings.containers, home: labelOf(home) });
+    undo.unshift(() => containers.close());
     const runtime = await createAgentd({
       backend,
       compute,
+      containers,
       secrets,
       http: httpClient(),
       meter: metrics.meter,
@@ -121,6 +127,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       app.reject(error);
       throw error;
     });
+    // By now whoever goes on has said which containers are its own.
+    sweepAll(containers, report);
     app.resolve(createApp({
       runtime,
       auth: {
@@ -133,6 +141,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       backup: databaseCopies(home, backend),
       hooks,
       secrets: lookingAgain(secrets, compute, report),
+      containers,
       version: options.version,
       metrics,
       ...tracing,
@@ -151,7 +160,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       url,
       requiresToken,
       stop: (graceMs) =>
-        stop({ stopping, listening, runtime, compute, host, note, backend }, graceMs),
+        stop({ stopping, listening, runtime, compute, containers, host, note, backend }, graceMs),
       abandon() {
         note.remove();
         if (listening.address.kind === "unix") removeQuietly(listening.address.path);
@@ -168,6 +177,20 @@ function computeOf({ compute, model_server }: Settings): Record<string, unknown>
   const { servers } = compute as { readonly servers?: unknown };
   const named = model_server.map((url, n) => n === 0 ? { url } : { id: `local-${n + 1}`, url });
   return { ...compute, servers: [...Array.isArray(servers) ? servers : [], ...named] };
+}
+
+/** Tells this data directory's containers from those of others on the same engine, by whatever name it is reached. */
+function labelOf(home: Home): string {
+  return digest(Deno.realPathSync(home.dir)).slice(0, LABEL_CHARS);
+}
+
+/** Containers of an earlier life that nobody goes on with; where there is no engine, there are none. */
+function sweepAll(containers: ContainerProviders, report: (error: unknown) => void): void {
+  for (const one of containers.list()) {
+    one.sweep().catch((error) => {
+      if (!hasCode(error, "provider_unavailable")) report(error);
+    });
+  }
 }
 
 /** Keys of sellers are the runtime's own: no agent is told them. */
@@ -262,18 +285,19 @@ interface Parts {
   readonly listening: Listening;
   readonly runtime: Runtime;
   readonly compute: ComputeProviders;
+  readonly containers: ContainerProviders;
   readonly host: ProcessHost;
   readonly note: HeldNote;
   readonly backend: LocalBackend;
 }
 
 async function stop(parts: Parts, graceMs: number): Promise<void> {
-  const { stopping, listening, runtime, compute, host, note, backend } = parts;
+  const { stopping, listening, runtime, compute, containers, host, note, backend } = parts;
   const endMs = backend.now() + graceMs;
   stopping.abort();
   await listening.stop(graceMs * REQUESTS_SHARE);
   await runtime.stop(Math.max(0, endMs - backend.now()));
-  await compute.close();
+  await Promise.all([compute.close(), containers.close()]);
   await host.stop();
   // While the database is still ours, so that no other server's note is meant.
   note.remove();

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { ContainerProvider, ContainerProviders, ImageInfo } from "../core/containers.ts";
 import { encodeText } from "../core/code.ts";
-import { FileError } from "../fs/error.ts";
+import { FileError, hasCode } from "../fs/error.ts";
 import { problemOf } from "./codes.ts";
 import { readJson } from "./form.ts";
 import { jsonAnswer, jsonBody, type Route } from "./route.ts";
@@ -180,7 +180,9 @@ async function* pulled(
     if (lines.length > 0) yield { line: lines.shift()! };
     else await new Promise<void>((resolve) => (wake = resolve));
   }
-  await work;
+  await work.catch((error) => {
+    throw hasCode(error, "io") ? unreached(image, error) : error;
+  });
   const names = [image, `${image}:latest`];
   const there = from.images().find(({ name }) => names.includes(name));
   if (!there) {
@@ -188,4 +190,11 @@ async function* pulled(
     throw new FileError("not_found", "pull image", image, { detail });
   }
   yield { image: there };
+}
+
+/** What is amiss on the way to a registry is no secret of the server's disk. */
+function unreached(image: string, { detail }: FileError): FileError {
+  return new FileError("provider_unavailable", "pull image", image, {
+    detail: `${detail ?? "the registry cannot be reached"}; look at the network of the server`,
+  });
 }

@@ -1,15 +1,22 @@
 /** From source the program runs with the permissions that deno.json names: they are enough, nobody is asked for more, and none of them is too many. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
+import { MISSING_DOCKER } from "../docker/engine.ts";
 import { needs } from "../needs.ts";
 import { BINARY, FLAGS } from "./program.ts";
 import { inPlace, type Place } from "./server.ts";
 
-/** `--allow-env=A,B` is `env=A` and `env=B`. */
+/** `--allow-env=A,B` is `env=A` and `env=B`; the places of one program are one. */
 function units(flags: readonly string[]): string[] {
-  return flags.filter((flag) => flag.startsWith("--allow-")).flatMap((flag) => {
+  const all = flags.filter((flag) => flag.startsWith("--allow-")).flatMap((flag) => {
     const [name, list] = flag.slice("--allow-".length).split("=");
-    return list === undefined ? [name!] : list.split(",").map((each) => `${name}=${each}`);
+    return list === undefined ? [name!] : list.split(",").map((each) => `${name}=${nameOf(each)}`);
   });
+  return [...new Set(all)];
+}
+
+/** `/usr/bin/docker` and `/usr/local/bin/docker` are both `docker`. */
+function nameOf(value: string): string {
+  return value.endsWith("/docker") ? "docker" : value;
 }
 
 function without(unit: string): string[] {
@@ -17,7 +24,9 @@ function without(unit: string): string[] {
   return FLAGS.flatMap((flag) => {
     if (flag === `--allow-${name}`) return [];
     if (value === undefined || !flag.startsWith(`--allow-${name}=`)) return [flag];
-    const rest = flag.slice(flag.indexOf("=") + 1).split(",").filter((each) => each !== value);
+    const rest = flag.slice(flag.indexOf("=") + 1).split(",").filter((each) =>
+      nameOf(each) !== value
+    );
     return rest.length === 0 ? [] : [`--allow-${name}=${rest.join(",")}`];
   });
 }
@@ -93,7 +102,20 @@ const USES: Readonly<Record<string, Use>> = {
     Deno.writeTextFileSync(`${place.dir}/up.js`, AGENT);
     return (await place.run(["run", "./up.js", "hi"], { flags })).out === "HI\n";
   },
+  "run=docker": looksAtDocker,
 };
+
+/** Docker's client is found by PATH. */
+async function looksAtDocker(place: Place, flags: readonly string[]): Promise<boolean> {
+  const env = {
+    HOME: place.dir,
+    PATH: Deno.env.get("PATH") ?? "",
+    AGENTD_LISTEN: "127.0.0.1:0",
+  };
+  const { out } = await place.run(["doctor", "--json"], { flags, env });
+  const { state } = JSON.parse(out).findings.find((one: { name: string }) => one.name === "Docker");
+  return state === "ok";
+}
 
 async function statusFor(port: number, host: string): Promise<string> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -105,7 +127,11 @@ async function statusFor(port: number, host: string): Promise<string> {
 const LINUX = Deno.build.os === "linux"
   ? undefined
   : "Linux alone has a name for the program that runs";
-const NETWORK = ADDRESS === undefined ? "this machine is on no network" : undefined;
+/** What the use of a permission needs of the machine. */
+const LACKING: Readonly<Record<string, string | undefined>> = {
+  "sys=networkInterfaces": ADDRESS === undefined ? "this machine is on no network" : undefined,
+  "run=docker": MISSING_DOCKER,
+};
 
 function fromSource(name: string, fn: () => void | Promise<void>, missing = LINUX): void {
   if (BINARY === undefined) needs(missing)(name, fn);
@@ -121,7 +147,7 @@ for (const [unit, works] of Object.entries(USES)) {
     await inPlace(async (place) => equal(await works(place, FLAGS), true));
     await inPlace(async (place) => equal(await works(place, without(unit)), false));
   };
-  const missing = unit === "sys=networkInterfaces" ? LINUX ?? NETWORK : LINUX;
+  const missing = LINUX ?? LACKING[unit];
   fromSource(`with --allow-${unit} it works, and without it does not`, tried, missing);
 }
 

@@ -18,6 +18,7 @@ const SESSIONS = "/containers/sessions";
 
 /** What is the program's own fault, or its test's, and not that of where it runs. */
 const FAULTS: Readonly<Record<string, string>> = {
+  agent_error: "",
   timeout: "it did not end in time",
   out_of_memory: "it wanted more memory than there is",
   quota_exceeded: "it wanted more of the disk than there is",
@@ -109,14 +110,11 @@ export async function tested(work: Work, task: Task, { id, isCancelled }: Ended)
     return await passed(work, task, id, result);
   }
   const { error } = status;
-  const isOwn = error && FAULTS[error.code] !== undefined;
-  if (!isOwn && (!result || result.exit_code === 0)) {
-    const why = error ?? { code: "internal" as const, message: "nobody knows why" };
-    if (why.code === "interrupted") return await again(work, task, why.message);
-    return await stopped(work, task, why);
-  }
+  const why = error ?? { code: "internal" as const, message: "nobody knows why" };
+  if (why.code === "interrupted") return await again(work, task, why.message);
+  if (FAULTS[why.code] === undefined) return await stopped(work, task, why);
   task.repeats = 0;
-  await failed(work, task, faultOf(work, result, error));
+  await failed(work, task, faultOf(work, result, why));
 }
 
 /** Of a session that failed there may be none, which is said by an error of the failure's own code. */
@@ -135,17 +133,17 @@ function hasPassed({ config: { test } }: Work, { exit_code, command_results }: R
 }
 
 /** What the model is told of a test that did not pass. */
-function faultOf({ config }: Work, result: Result | undefined, error: Failure | null | undefined) {
+function faultOf({ config }: Work, result: Result | undefined, error: Failure): string {
   const last = result?.command_results.at(-1);
-  const why = error && FAULTS[error.code];
+  const why = FAULTS[error.code];
   const command = commandLine(last?.command ?? config.test[0]!);
   const output = last ? outputOf(last, config.max_output_bytes) : "";
   return [
-    `The test did not pass${why === undefined ? "" : `: ${why} (${error!.message})`}.`,
+    `The test did not pass${why ? `: ${why} (${error.message})` : ""}.`,
     "",
     `$ ${command}`,
     ...(output === "" ? [] : [output]),
-    ...(last && why === undefined ? [`exit code ${last.exit_code}`] : []),
+    ...(last && !why ? [`exit code ${last.exit_code}`] : []),
   ].join("\n");
 }
 

@@ -1,4 +1,4 @@
-/** The machine: this program itself, agents' own processes, a container engine, the clock. */
+/** The machine: this program itself, agents' own processes, the clock. */
 import { join } from "node:path";
 import { DEFAULT_LIMITS } from "../../core/agent.ts";
 import { digest } from "../../core/code.ts";
@@ -10,8 +10,6 @@ import { type Finding, type Group, look } from "./finding.ts";
 
 /** The oldest Deno that this program runs on. */
 const OLDEST_DENO = "2.7.11";
-const DOCKER_SOCKETS = ["/var/run/docker.sock", ".docker/run/docker.sock"] as const;
-const DOCKER_MS = 3_000;
 /** This program was not written before. */
 const EARLIEST_MS = Date.UTC(2026, 0, 1);
 /** Files may be a little ahead, on a network disk. */
@@ -24,7 +22,6 @@ export async function lookAtMachine(call: Call, home: Home): Promise<Group> {
     findings: await Promise.all([
       look("program", () => lookAtProgram(call)),
       look("own processes", lookAtProcesses),
-      look("Docker", () => lookAtDocker(call)),
       look("clock", () => lookAtClock(home)),
     ]),
   };
@@ -63,50 +60,6 @@ async function lookAtProcesses(): Promise<Finding> {
     return { name, state: "ok", found: `one started in ${span(performance.now() - began)}` };
   } finally {
     await host.stop();
-  }
-}
-
-async function lookAtDocker({ env }: Call): Promise<Finding> {
-  const name = "Docker";
-  const paths = DOCKER_SOCKETS.map((path) =>
-    path.startsWith("/") ? path : join(env("HOME") ?? "/", path)
-  );
-  const path = paths.find(isSocket);
-  if (path === undefined) {
-    const todo = "Only agents with containers need one: install Docker, or start it.";
-    return { name, state: "absent", found: `no engine at ${paths[0]}`, todo };
-  }
-  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
-  try {
-    const response = await fetch("http://docker/version", {
-      client,
-      signal: AbortSignal.timeout(DOCKER_MS),
-    });
-    const { Version, ApiVersion } = await response.json();
-    return { name, state: "ok", found: `${Version} · API ${ApiVersion} · ${path}` };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    const text = `${(error as Error).message} ${((error as Error).cause as Error)?.message ?? ""}`;
-    const denied = /permission denied/i.test(text);
-    return {
-      name,
-      state: "absent",
-      found: denied ? `this user may not use ${path}` : `the engine at ${path} does not answer`,
-      todo: denied
-        ? "Add the user to the group docker, and log in again."
-        : "Start it, with: sudo systemctl start docker",
-    };
-  } finally {
-    client.close();
-  }
-}
-
-function isSocket(path: string): boolean {
-  try {
-    return Deno.statSync(path).isSocket === true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
   }
 }
 
