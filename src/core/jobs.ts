@@ -327,6 +327,7 @@ export function openJobs(
         const at = key.jobStored(row.id, name);
         await storeBytes({ storage, commit, newBlobId, now }, at, data);
       },
+      stored: (name) => storedAt(storage, key.jobStored(row.id, name)),
       isResumed: job.isResumed,
       get ending() {
         if (!signal.aborted) return undefined;

@@ -106,6 +106,8 @@ export interface JobRun {
   readonly stream: Pick<Stream, "read">;
   /** Keeps bytes of any size under a name as long as the job is kept, in place of what had it before: `Jobs.stored`. Durable when it resolves. */
   store(name: string, data: AsyncIterable<Uint8Array>): Promise<void>;
+  /** What it has kept under this name. */
+  stored(name: string): Promise<Stored | undefined>;
   /** An earlier life of the runtime began it: `job.kept` is what that one kept last. */
   readonly isResumed: boolean;
   /** Why the signal is aborted. `stopped`: the runtime ends, and what can go on without it is left alone. */

@@ -57,9 +57,11 @@ export async function kept(
   return artifacts;
 }
 
-/** What a session has kept; in byte order of their paths. */
-export async function artifactsOf(jobs: Jobs, session: string): Promise<Artifact[]> {
-  const stored = await jobs.stored(session, INDEX);
+/** What a session has kept, in byte order of their paths; `stored` finds it under its name. */
+export async function artifactsIn(
+  find: (name: string) => Promise<Stored | undefined>,
+): Promise<Artifact[]> {
+  const stored = await find(INDEX);
   if (!stored) return [];
   let text = "";
   for await (const bytes of stored.read()) text += decodeText(bytes);

@@ -17,7 +17,7 @@ import {
 import type { Entry } from "../../fs/file.ts";
 import { guessedType } from "../content/media_type.ts";
 import { JSON_TYPE } from "../common/json.ts";
-import { artifactAt, artifactsOf, masked } from "./artifacts.ts";
+import { artifactAt, artifactsIn, masked } from "./artifacts.ts";
 import { mustRun } from "./exec.ts";
 import { MOUNT, policyOf } from "./policy.ts";
 import type { Deps } from "./session.ts";
@@ -100,7 +100,7 @@ function placeOf(files: ContainerFiles): Place {
 
 /** The artifacts of a session that has ended, as the directories they were in. */
 function kept(jobs: Jobs, session: string): Place {
-  const all = () => artifactsOf(jobs, session);
+  const all = () => artifactsIn((name) => jobs.stored(session, name));
   const below = (path: string) => path === "" ? "" : `${path}/`;
   return {
     async stat(path) {

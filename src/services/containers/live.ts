@@ -8,6 +8,7 @@ import type {
 import type { Json } from "../../core/envelope.ts";
 import type { AgentId } from "../../core/id.ts";
 import type { JobRun } from "../../core/outside.ts";
+import type { Code, ErrorExtra } from "../../fs/error.ts";
 import type { Rest } from "./output.ts";
 
 export type Phase = "provisioning" | "cloning" | "filling" | "running" | "gathering" | "expired";
@@ -31,6 +32,20 @@ export interface State {
   /** By exec id: the request's commands are `c0`, `c1` … */
   readonly doing: Readonly<Record<string, Doing>>;
   readonly usage?: ContainerUsage;
+  /** Its work is over: what is left is to end its container, and to say so. */
+  readonly over?: Over;
+}
+
+export interface Over {
+  readonly at: number;
+  /** What it failed with; null where it did not. */
+  readonly failure: {
+    readonly code: Code;
+    readonly op: string;
+    readonly path: string;
+    readonly detail?: string;
+    readonly extra?: ErrorExtra;
+  } | null;
 }
 
 export const FRESH: State = { phase: "provisioning", commands: [], doing: {} };

@@ -1,6 +1,5 @@
 /** Runs a session: its container, its repository and files, its commands one after the other, and what is kept of it. */
 import type {
-  Artifact,
   Command,
   ContainerProviders,
   ContainerResponse,
@@ -11,11 +10,11 @@ import type { AgentId } from "../../core/id.ts";
 import type { Json } from "../../core/envelope.ts";
 import type { JobEnd, JobRun } from "../../core/outside.ts";
 import type { Secrets } from "../../core/secrets.ts";
-import { FileError, hasCode } from "../../fs/error.ts";
+import { codeOf, FileError, hasCode } from "../../fs/error.ts";
 import type { Gate } from "../common/gate.ts";
-import { kept } from "./artifacts.ts";
+import { artifactsIn, kept } from "./artifacts.ts";
 import { followed, withoutDoing } from "./follow.ts";
-import type { Live, Phase, Sessions } from "./live.ts";
+import type { Live, Over, Phase, Sessions } from "./live.ts";
 import { costOf } from "./price.ts";
 import { makeRecord, type Record, retold } from "./record.ts";
 import { filledEnv, filledRepo } from "./secrets.ts";
@@ -66,12 +65,7 @@ export async function runSession(deps: Deps, run: JobRun): Promise<JobEnd> {
   provider.hold(run.job.job_id);
   const live = deps.sessions.add(run, provider);
   try {
-    const leave = await deps.gate.enter(
-      run.agent,
-      live.id,
-      data.max_concurrent,
-      live.signal,
-    );
+    const leave = await entered(deps, live, data);
     try {
       const input = await run.input() as unknown as SessionInput;
       return await ended({ deps, live, run, data, input, record: makeRecord() });
@@ -85,36 +79,53 @@ export async function runSession(deps: Deps, run: JobRun): Promise<JobEnd> {
   }
 }
 
+/** Its turn. One that is over its time before it has its turn again is ended all the same. */
+async function entered(
+  { gate, clock }: Deps,
+  { run, id, provider, signal }: Live,
+  { max_concurrent }: SessionData,
+): Promise<() => void> {
+  try {
+    return await gate.enter(run.agent, id, max_concurrent, signal);
+  } catch (error) {
+    if (run.isResumed && run.ending !== "stopped") {
+      await within(clock, STOP_MS, provider.stop(id)).catch(() => {});
+    }
+    throw error;
+  }
+}
+
 /** Runs it, and ends it whatever becomes of it; where only the runtime ends, it is left as it is. */
 async function ended(course: Course): Promise<JobEnd> {
-  const { deps, live, run } = course;
-  let work: Work = { artifacts: [], error: undefined };
-  let hasBegun = run.isResumed;
-  try {
-    await run.asking();
-    hasBegun = true;
-    work = await orAborted(live.signal, worked(course));
-  } catch (thrown) {
-    work = { artifacts: [], error: live.signal.aborted ? live.signal.reason : thrown };
+  const { deps, live, run, record } = course;
+  if (live.state.over) await retold(run.stream, undefined, record);
+  else {
+    const error = await work(course);
+    if (run.ending === "stopped") throw run.signal.reason;
+    // Who waits for a program that does not end is not made to wait for its numbers.
+    await noteUsage(course, run.ending === undefined ? USAGE_MS : LATE_USAGE_MS);
+    await noteOver(course, error);
   }
-  if (run.ending === "stopped") throw run.signal.reason;
-  // Who waits for a program that does not end is not made to wait for its numbers.
-  await noteUsage(course, run.ending === undefined ? USAGE_MS : LATE_USAGE_MS);
   live.close(notRunning(live.id));
   // One that cannot be stopped now is released, and swept away when its engine answers again.
   await within(deps.clock, STOP_MS, live.provider.stop(live.id)).catch(() => {});
   await Promise.allSettled(live.execs);
-  return await endOf(course, work, hasBegun);
+  return await endOf(course);
 }
 
-interface Work {
-  readonly artifacts: readonly Artifact[];
-  /** What one of its commands failed with. */
-  readonly error: unknown;
+/** Answers what it failed with. */
+async function work(course: Course): Promise<unknown> {
+  const { live, run } = course;
+  try {
+    await run.asking();
+    return await orAborted(live.signal, worked(course));
+  } catch (thrown) {
+    return live.signal.aborted ? live.signal.reason : thrown;
+  }
 }
 
-/** From where its last life was to the end of its work. */
-async function worked(course: Course): Promise<Work> {
+/** From where its last life was to the end of its work; answers what one of its commands failed with. */
+async function worked(course: Course): Promise<unknown> {
   const { live, run, data, input, record } = course;
   const { provider, signal } = live;
   if (run.isResumed && live.state.phase !== "provisioning") {
@@ -146,13 +157,13 @@ async function worked(course: Course): Promise<Work> {
     if (error) throw error;
     return await untilStopped(live);
   }
-  if (input.artifacts.length === 0) return { artifacts: [], error };
+  if (input.artifacts.length === 0) return error;
   await enter(live, "gathering");
-  const artifacts = await kept(run, provider.files(live.id), input.artifacts, {
+  await kept(run, provider.files(live.id), input.artifacts, {
     redactor: course.deps.secrets.redactor,
     maxBytes: data.max_file_size_bytes,
   });
-  return { artifacts, error };
+  return error;
 }
 
 async function enter(live: Live, phase: Phase): Promise<void> {
@@ -237,31 +248,33 @@ async function noteUsage({ deps, live }: Course, ms: number): Promise<void> {
   }
 }
 
-/** What it came to, and what that costs: also where it failed. */
-async function endOf(
-  course: Course,
-  { error, artifacts }: Work,
-  hasBegun: boolean,
-): Promise<JobEnd> {
-  const { live, run, data, input, record } = course;
-  if (!hasBegun || (isUnasked(error) && live.state.phase === "provisioning")) {
-    return { costMicroUsd: 0, error };
-  }
-  const isInteractive = data.kind === "interactive" && live.state.phase === "running";
-  const isSetUp = live.state.commands.length === input.commands.length;
+/** How it has ended, before anything is taken down: the next life of the runtime does not have to guess. */
+async function noteOver({ live, run, data, input }: Course, error: unknown): Promise<void> {
+  const { commands, phase } = live.state;
+  const isInteractive = data.kind === "interactive" && phase === "running";
   const isExpired = isInteractive && run.ending === "timeout";
+  const isSetUp = commands.length === input.commands.length;
   const isStopped = isInteractive && isSetUp && run.ending === "cancelled";
-  if (isExpired) await live.note((state) => ({ ...state, phase: "expired" }));
-  const durationMs = run.now() - (live.state.began ?? run.now());
-  const costMicroUsd = Math.min(costOf(data.price, durationMs), run.job.reserved_micro_usd);
   const isFine = error === undefined || isExpired || isStopped;
-  const failure = isFine ? {} : { error };
-  if (!HAS_RESULT.has(live.state.phase)) return { costMicroUsd, ...failure };
-  const { commands, doing } = live.state;
+  const over: Over = { at: run.now(), failure: isFine ? null : failureOf(error, live.id) };
+  await live.note((state) => ({ ...state, over, ...(isExpired ? { phase: "expired" } : {}) }));
+}
+
+/** What it came to, and what that costs: also where it failed. */
+async function endOf({ live, run, data, input, record }: Course): Promise<JobEnd> {
+  const { began, commands, doing, over, phase, usage = NO_USAGE } = live.state;
+  const { at, failure } = over!;
+  const error = failure ? { error: errorOf(failure) } : {};
+  const isUnasked = failure?.extra?.["asked"] === false && phase === "provisioning";
+  const durationMs = began === undefined ? 0 : at - began;
+  const costMicroUsd = began === undefined || isUnasked
+    ? 0
+    : Math.min(costOf(data.price, durationMs), run.job.reserved_micro_usd);
+  if (!HAS_RESULT.has(phase)) return { costMicroUsd, ...error };
   const cut = doing[`c${commands.length}`];
   const results = record.results(input.commands, [
     ...commands,
-    ...(cut ? [{ exit_code: KILLED, duration_ms: run.now() - cut.began }] : []),
+    ...(cut ? [{ exit_code: KILLED, duration_ms: at - cut.began }] : []),
   ]);
   const response: ContainerResponse = {
     session_id: live.id,
@@ -269,18 +282,35 @@ async function endOf(
     stdout: record.whole.stdout.text(),
     stderr: record.whole.stderr.text(),
     command_results: results,
-    artifacts,
-    usage: live.state.usage ?? NO_USAGE,
+    artifacts: await artifactsIn((name) => run.stored(name)),
+    usage,
     cost_micro_usd: costMicroUsd,
     reserved_micro_usd: run.job.reserved_micro_usd,
     duration_ms: durationMs,
     provider_id: data.provider_id,
   };
-  return { result: response as unknown as Json, costMicroUsd, ...failure };
+  return { result: response as unknown as Json, costMicroUsd, ...error };
 }
 
-function isUnasked(error: unknown): boolean {
-  return (error as Partial<FileError> | undefined)?.extra?.["asked"] === false;
+/** A job that is cancelled has no refusal for its reason; anything else that is none is a fault of the program. */
+function failureOf(error: unknown, id: string): NonNullable<Over["failure"]> {
+  const { name, op, path, detail, extra } = error as Partial<FileError>;
+  const isRefusal = name === "FileError";
+  const told = isRefusal ? detail : String(error).slice(0, MAX_TOLD);
+  return {
+    code: typeof error === "string" ? "interrupted" : codeOf(error),
+    op: isRefusal && op !== undefined ? op : "run",
+    path: isRefusal && path !== undefined ? path : id,
+    ...(told === undefined ? {} : { detail: told }),
+    ...(extra === undefined ? {} : { extra }),
+  };
+}
+
+function errorOf({ code, op, path, detail, extra }: NonNullable<Over["failure"]>): FileError {
+  return new FileError(code, op, path, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(extra === undefined ? {} : { extra }),
+  });
 }
 
 function gone(data: SessionData, isResumed: boolean): FileError {

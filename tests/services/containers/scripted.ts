@@ -197,7 +197,10 @@ export function scripted(
         const chunk = running.chunks[0];
         if (chunk && chunk.n > at[chunk.stream]) {
           at = { ...at, [chunk.stream]: chunk.n };
-          await take({ stream: chunk.stream, bytes: chunk.bytes, position: at });
+          await orAborted(
+            signal,
+            take({ stream: chunk.stream, bytes: chunk.bytes, position: at }),
+          );
         }
         if (chunk) {
           running.chunks.shift();
@@ -245,6 +248,33 @@ export function running(...providers: readonly ContainerProvider[]): ContainerPr
     get: (id) => providers.find((provider) => provider.id === id),
     refresh: () => Promise.resolve(),
     close: () => Promise.resolve(),
+  };
+}
+
+export interface Line extends ContainerProvider {
+  /** Whoever speaks over it is heard no more, and hears nothing. */
+  cut(): void;
+}
+
+/** A runtime's way to an engine, which ends with the runtime. */
+export function lineTo(engine: ContainerProvider): Line {
+  const over = new AbortController();
+  const never = () => new Promise<never>(() => {});
+  const until = <T>(run: () => Promise<T>) => over.signal.aborted ? never() : run();
+  return {
+    ...engine,
+    cut: () => over.abort(),
+    release: (session) => over.signal.aborted || engine.release(session),
+    start: (spec, signal) => until(() => engine.start(spec, signal)),
+    stop: (session) => until(() => engine.stop(session)),
+    exec: (session, spec, options) =>
+      until(() =>
+        engine.exec(session, spec, {
+          ...options,
+          take: (output) => until(() => options.take(output)),
+          signal: AbortSignal.any([options.signal, over.signal]),
+        }).catch((error) => over.signal.aborted ? never() : Promise.reject(error))
+      ),
   };
 }
 

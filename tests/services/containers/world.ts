@@ -1,5 +1,6 @@
 /** A runtime with one agent whose `/containers` runs on what a test's engines have. */
 import { createAgentd } from "../../../src/agentd.ts";
+import type { Backend } from "../../../src/core/backend.ts";
 import { type MemoryBackend, memoryBackend } from "../../../src/backends/memory.ts";
 import type { Agent } from "../../../src/core/agent.ts";
 import type { Budgets } from "../../../src/core/budget.ts";
@@ -77,6 +78,10 @@ export interface WorldOptions {
   readonly request?: Partial<CreateRequest>;
   /** Rows that are there already. */
   readonly rows?: MemoryBackend;
+  /** What its runtime has for the rows. */
+  readonly spoil?: (backend: Backend) => Backend;
+  /** Its runtime does not come to an end: it is left as it is. */
+  readonly dies?: boolean;
 }
 
 /** A dollar a day. */
@@ -85,13 +90,13 @@ const ENDED = ["complete", "failed", "expired", "cancelled"];
 
 async function world(
   providers: readonly ContainerProvider[],
-  { onTrigger = () => {}, request = {}, rows }: WorldOptions = {},
+  { onTrigger = () => {}, request = {}, rows, spoil = (same) => same, dies }: WorldOptions = {},
 ): Promise<World> {
   const backend = rows ?? memoryBackend();
   const secrets = await openSecrets(memorySecrets(), backend.now);
   const errors: unknown[] = [];
   const runtime = await createAgentd({
-    backend,
+    backend: spoil(backend),
     secrets,
     signer: memorySigner(),
     agents: { subject: { name: "subject", onTrigger } },
@@ -144,6 +149,7 @@ async function world(
         word,
       ),
     async stop() {
+      if (dies) return;
       await runtime.stop(1000);
       if (errors.length > 0) throw errors[0];
     },
