@@ -208,7 +208,8 @@ async function runCommands(course: Course): Promise<FileError | undefined> {
       ...withoutDoing(execId)(state),
       commands: [...state.commands, { exit_code, duration_ms }],
     }), { type: "exit", command: n, exit_code });
-    if (out_of_memory && exit_code !== 0) throw outOfMemory(course);
+    // Also where it went on without what was killed: what it came to is not what was asked for.
+    if (out_of_memory) throw outOfMemory(course);
   }
   const last = live.state.commands.at(-1);
   if (!last || last.exit_code === 0) return undefined;

@@ -78,6 +78,8 @@ export interface WorldOptions {
   readonly request?: Partial<CreateRequest>;
   /** Rows that are there already. */
   readonly rows?: MemoryBackend;
+  /** Without an agent so far. */
+  readonly backend?: MemoryBackend;
   /** What its runtime has for the rows. */
   readonly spoil?: (backend: Backend) => Backend;
   /** Its runtime does not come to an end: it is left as it is. */
@@ -90,9 +92,10 @@ const ENDED = ["complete", "failed", "expired", "cancelled"];
 
 async function world(
   providers: readonly ContainerProvider[],
-  { onTrigger = () => {}, request = {}, rows, spoil = (same) => same, dies }: WorldOptions = {},
+  { onTrigger = () => {}, request = {}, rows, backend: empty, spoil = (same) => same, dies }:
+    WorldOptions = {},
 ): Promise<World> {
-  const backend = rows ?? memoryBackend();
+  const backend = rows ?? empty ?? memoryBackend();
   const secrets = await openSecrets(memorySecrets(), backend.now);
   const errors: unknown[] = [];
   const runtime = await createAgentd({
