@@ -70,7 +70,7 @@ withDocker("docker: commands, files, artifacts and usage of a session", async (o
 
 withDocker(
   "docker: an interactive session takes commands and files, and is stopped",
-  async (open) => {
+  async (open, engines) => {
     const { begin, ctl, exec, ended, files, until } = await open(engines, REAL);
     const session = await begin({ kind: "interactive" });
     await until(session, "running");
@@ -91,7 +91,6 @@ withDocker(
     equal(JSON.parse(await ctl(session, "cancel", stubborn)).status, "cancelled");
     equal(JSON.parse(await ctl(session, "stop")).status, "complete");
   },
-  engine,
 );
 
 withDocker(
