@@ -16,7 +16,7 @@ import { plain } from "./words.ts";
 export { signalIn } from "./signal.ts";
 
 /** How often in a row the way to a command may break while its container runs. */
-const MAX_BREAKS = 3;
+const MAX_BREAKS = 5;
 /** An engine that does not say within this whether a container runs does not answer. */
 const ASK_MS = 30_000;
 

@@ -29,7 +29,8 @@ read -r n && eval "$(head -c $n)"`;
  * chunk after its own was taken in, so that also the last chunk that was can be sent again. All that must be known to go on is in the directory of the command:
  *
  *     o e             the command's stdout and stderr
- *     o0 o1 o2        slots; made at their full size before, so that a full disk is told before and not in the midst, if `dd` says how much it copied
+ *     o0 o1 o2        slots; made at their full size before and never cut, so that a full disk is told before and not in the midst
+ *     o.s o.c         what `dd` says of itself, and where it does not say how much it copied, a copy to measure
  *     o.m             the last chunks: number, begin and size of three, number; written in place
  *     t               a line for whoever waits: look again
  *     po pe           what was taken in, for the pump
@@ -65,11 +66,14 @@ pump() {
         *) [ $k -gt $a ] && a=$k ;;
       esac
     done
-    dd bs=${MAX_CHUNK_BYTES} count=1 $way of=$d/$1$((n % 3)) <&3 2<>$d/$1.s || exit
+    to=$d/$1$((n % 3))
+    [ "$tells" ] || to=$d/$1.c
+    dd bs=${MAX_CHUNK_BYTES} count=1 $way of=$to <&3 2<>$d/$1.s || exit
     [ -e $d/z$1 ] && drain $1
     size $1
     case $z in '' | *[!0-9]*) exit ;; esac
     [ $z -eq 0 ] && { trap - EXIT; exit; }
+    [ "$tells" ] || dd if=$to of=$d/$1$((n % 3)) bs=$z count=1 conv=notrunc || exit
     printf '%d %d %5d %d %5d %d %5d %d\\n' $n $s2 $z2 $s1 $z1 $p $z $n 1<>$d/$1.m
     s2=$s1 z2=$z1 s1=$p z1=$z p=$((p + z)) n=$((n + 1))
     echo >&4
@@ -77,16 +81,16 @@ pump() {
 }
 size() {
   { read -r k x; read -r x; read -r z x; } <$d/$1.s
-  [ "$way" ] && return
+  [ "$tells" ] && return
   case $k in
     1+0) z=${MAX_CHUNK_BYTES} ;;
     0+0) z=0 ;;
-    *) z=$(wc -c <$d/$1$((n % 3))) ;;
+    *) z=$(wc -c <$d/$1.c) ;;
   esac
 }
 drain() {
   trap - EXIT
-  : >$d/$1$((n % 3))
+  : >$to
   exec cat <&3 >/dev/null 3<&- 4<&- 7<&-
 }
 tell() {
@@ -171,11 +175,11 @@ begin() {
   mkdir $d || { rm -f $b/$id.$$.*; return; }
   mkfifo $d/o $d/e $d/t $d/po $d/pe || full
   dd if=/dev/null of=/dev/null 2>$d/o.s && dd if=/dev/null of=/dev/null 2>$d/e.s || full
-  way=conv=notrunc
+  tells=1 way=conv=notrunc
   size o
-  [ "$z" ] || way=
+  [ "$z" ] || tells= way=
   for k in o e; do
-    [ "$way" ] && for n in 0 1 2; do printf %0${MAX_CHUNK_BYTES}d 0 >$d/$k$n || full; done
+    for n in 0 1 2; do printf %0${MAX_CHUNK_BYTES}d 0 >$d/$k$n || full; done
     printf '%d %d %5d %d %5d %d %5d %d\\n' -1 0 0 0 0 0 0 -1 >$d/$k.m || full
   done
   : >$d/m.$mark || full
