@@ -55,7 +55,7 @@ oom() {
 }
 pump() {
   trap '' HUP INT QUIT TERM USR1 USR2
-  trap ': >$d/broken; echo >&4' EXIT
+  trap 'true >$d/broken; echo >&4' EXIT
   n=0 a=-1 p=0 s1=0 z1=0 s2=0 z2=0
   while :; do
     while [ $n -ge 3 ] && [ $((n - 3)) -ge $a ]; do
@@ -201,7 +201,7 @@ begin() {
   : >$d/f.$f
   : >$d/w.$$
   exec </dev/null >/dev/null 9<&-
-  trap ': >$d/broken; echo >&4' EXIT
+  trap 'true >$d/broken; echo >&4' EXIT
   trap : HUP INT QUIT TERM USR1 USR2
   own=
   command -v setsid >/dev/null && own=setsid
