@@ -33,7 +33,7 @@ $ sh test.sh
 it is right
 exit code 0, 0 ms
 
-It cost 0 micro-USD: 2 model calls 0, 2 sessions 0. The model was m.
+It was free: 2 model calls, 2 sessions. The model was m.
 
 It is kept in /files/programs/1/, and the proof in /files/programs/1.json.`,
     );
@@ -107,7 +107,7 @@ test(
     const said = await w.ask("do it");
     assert.match(said, /^I gave up after 2 attempts \(max_attempts\)/);
     assert.match(said, /\$ sh test\.sh\nit is worse\nexit code 1\n/);
-    assert.match(said, /It cost 0 micro-USD: 2 model calls 0, 2 sessions 0\.$/);
+    assert.match(said, /It was free: 2 model calls, 2 sessions\.$/);
     assert.deepEqual(w.engine.begun, ["sh test.sh", "sh test.sh"]);
   },
   { config: { max_attempts: 2 } },

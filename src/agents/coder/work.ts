@@ -57,12 +57,12 @@ export function leftOf(
 
 /** `It cost 120 micro-USD: 2 model calls 100, 2 sessions 20.` */
 export function spentOf({ spent: { compute, containers } }: Task): string {
-  const parts = [
-    `${counted(compute.times, "model call")} ${compute.cost_micro_usd}`,
-    `${counted(containers.times, "session")} ${containers.cost_micro_usd}`,
-  ];
+  const calls = counted(compute.times, "model call");
+  const sessions = counted(containers.times, "session");
   const all = compute.cost_micro_usd + containers.cost_micro_usd;
-  return `It cost ${all} micro-USD: ${parts.join(", ")}.`;
+  if (all === 0) return `It was free: ${calls}, ${sessions}.`;
+  return `It cost ${all} micro-USD: ${calls} ${compute.cost_micro_usd}, ` +
+    `${sessions} ${containers.cost_micro_usd}.`;
 }
 
 function counted(n: number, what: string): string {
