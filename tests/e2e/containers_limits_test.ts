@@ -1,0 +1,145 @@
+/** Sessions that want more than they have: each fails by its own limit, and neither the server nor the session beside it feels it. */
+import { deepEqual, equal, ok } from "../assert.ts";
+import { testWithDocker } from "../docker/engine.ts";
+import { type Client, engineered, hasContainer, processesOf, type Status } from "./containers.ts";
+
+const FEW = { max_time_secs: 4, max_memory_mb: 64, max_disk_mb: 16 };
+
+interface Bad {
+  readonly command: string | string[];
+  readonly limits?: object;
+  readonly ends: (status: Status, result: Result) => void;
+}
+
+interface Result {
+  readonly exit_code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly usage: { readonly peak_memory_bytes: number };
+}
+
+const fails = (code: string) => ({ status, error }: Status) =>
+  deepEqual([status, error?.code], ["failed", code]);
+
+const BAD: Readonly<Record<string, Bad>> = {
+  "memory without end": {
+    command: "a=x; while :; do a=$a$a; done",
+    ends: fails("out_of_memory"),
+  },
+  "memory without end, as files": {
+    command: "for dir in /dev/shm /tmp .; do dd if=/dev/zero of=$dir/a bs=1M; done; exit 1",
+    limits: { max_memory_mb: 24 },
+    ends: fails("out_of_memory"),
+  },
+  "a fork bomb": {
+    command: "bomb() { bomb | bomb & }; bomb; while :; do :; done",
+    ends({ status, error }) {
+      equal(status, "failed");
+      // Whichever limit it comes to first.
+      const codes = ["timeout", "interrupted", "agent_error", "out_of_memory", "quota_exceeded"];
+      ok(codes.includes(error?.code ?? ""), JSON.stringify(error));
+    },
+  },
+  "a disk that is full": {
+    command: "dd if=/dev/zero of=a bs=1M",
+    ends({ status, error }, { exit_code, stderr }) {
+      deepEqual([status, error?.code, exit_code], ["failed", "agent_error", 1]);
+      ok(stderr.includes("No space left on device"), stderr);
+    },
+  },
+  "a loop without end": { command: "while :; do :; done", ends: fails("timeout") },
+  "sleep without end": { command: ["sleep", "100000"], ends: fails("timeout") },
+  "output without end": {
+    command: "yes",
+    ends(status, { stdout }) {
+      fails("timeout")(status);
+      ok(stdout.length <= 1024 * 1024 + 1_000, `${stdout.length}`);
+      ok(stdout.startsWith("y\ny\n"));
+    },
+  },
+  "no ear for signals": {
+    command: "trap '' TERM INT HUP QUIT; while :; do sleep 1000; done",
+    ends: fails("timeout"),
+  },
+};
+
+testWithDocker(
+  "who wants more than it has fails by its own limit, and nobody else does",
+  async () => {
+    await engineered(async ({ serve }) => {
+      const client = await serve();
+      const quiet = await client.session({ kind: "interactive", limits: FEW_BUT_LONG });
+      await client.until(quiet.status_path, "running");
+      // All of them at once, and one that is well beside them.
+      const all = await Promise.all(
+        Object.entries(BAD).map(async ([name, { command, limits, ends }]) => {
+          const session = await client.session({
+            commands: [command],
+            limits: { ...FEW, ...limits },
+          });
+          const status = await client.until(session.status_path, "failed");
+          try {
+            ends(status, await client.read<Result>(session.result_path));
+          } catch (error) {
+            throw new Error(`${name}: ${JSON.stringify(status)}`, { cause: error });
+          }
+          return session;
+        }).concat(wellMeanwhile(client, quiet)),
+      );
+      await client.put(`/containers/sessions/${quiet.session_id}/ctl`, "stop");
+      await client.until(quiet.status_path, "complete");
+      for (const session of [...all, quiet]) equal(await hasContainer(session), false);
+      equal((await client.served.stop()).code, 0);
+    }, { max_concurrent: 20 });
+  },
+);
+
+const FEW_BUT_LONG = { ...FEW, max_time_secs: 300 };
+
+/** A session that runs command after command while others misbehave. */
+async function wellMeanwhile<S extends Parameters<Client["exec"]>[0]>(
+  client: Client,
+  session: S,
+): Promise<S> {
+  for (let n = 0; n < 10; n++) {
+    const exec = await client.exec(session, `echo ${n}`);
+    equal(await client.text(exec.output_path), `${n}\n`);
+  }
+  return session;
+}
+
+testWithDocker(
+  "a cancelled command really ends, with all that it began, and its session goes on",
+  async () => {
+    await engineered(async ({ serve }) => {
+      const client = await serve();
+      const session = await client.session({ kind: "interactive", limits: FEW_BUT_LONG });
+      await client.until(session.status_path, "running");
+      const stubborn =
+        `trap '' TERM INT HUP; (setsid sleep 5432 &); echo begun; while :; do sleep 5432; done`;
+      const exec = await client.exec(session, stubborn);
+      for await (const { data } of client.events(exec.output_path)) {
+        equal(data, "begun\n");
+        break;
+      }
+      const sleeping = async () =>
+        (await processesOf(session)).filter((line) => line.includes("5432"));
+      while ((await sleeping()).length < 2);
+      await client.put(exec.status_path.replace("/status", "/ctl"), "cancel");
+      await client.until(exec.status_path, "cancelled");
+      deepEqual(await sleeping(), []);
+      const timed = await client.exec(session, {
+        command: "trap '' TERM; sleep 5432",
+        timeout_ms: 300,
+      });
+      fails("timeout")(await client.until(timed.status_path, "failed"));
+      deepEqual(await sleeping(), []);
+      const after = await client.exec(session, "echo after");
+      equal(await client.text(after.output_path), "after\n");
+      await client.put(`/containers/sessions/${session.session_id}/ctl`, "stop");
+      await client.until(session.status_path, "complete");
+      equal(await hasContainer(session), false);
+      await client.served.stop();
+    });
+  },
+);
