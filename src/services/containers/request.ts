@@ -26,6 +26,10 @@ export function requestOf(bytes: Uint8Array): ContainerRequest {
   if (request.kind !== "interactive" && request.commands.length === 0) {
     throw refusal("invalid_request", `commands: a session of kind ${request.kind} has some`);
   }
+  if (request.kind === "interactive" && request.artifacts.length > 0) {
+    const why = "artifacts: an interactive session keeps none; its files are read while it runs";
+    throw refusal("invalid_request", why);
+  }
   return request;
 }
 

@@ -23,6 +23,7 @@ test("a request that is wrong is refused with the first thing that is wrong, and
   const world = await open([engine]);
   const wrong: [Code, RegExp, object][] = [
     ["invalid_request", /commands: a session of kind ephemeral has some/, {}],
+    ["invalid_request", /keeps none/, { kind: "interactive", artifacts: ["*"] }],
     ["invalid_request", /wish/, { ...COMMANDS, wish: 1 }],
     ["invalid_request", /kind/, { ...COMMANDS, kind: "none" }],
     ["not_supported", /custom:x/, { ...COMMANDS, kind: "custom:x" }],

@@ -221,6 +221,25 @@ test("an agent goes on with what has come of its session", async (open) => {
   deepEqual(told, [["/containers", "complete", "42"]]);
 });
 
+test("an agent goes on with what has come of a command", async (open) => {
+  const engine = scripted();
+  const heard = Promise.withResolvers<unknown>();
+  const { begin, exec, until } = await open([engine], {
+    onTrigger(_ctx, trigger) {
+      heard.resolve(JSON.parse(JSON.stringify(trigger)).data);
+    },
+  });
+  const session = await begin({ kind: "interactive" });
+  await until(session, "running");
+  const given = await exec(session, { command: "x", notify: true });
+  deepEqual(await heard.promise, {
+    job_id: given.exec_id,
+    status: "complete",
+    mount: "/containers",
+    result_path: given.result_path,
+  });
+});
+
 test("a repository is put in before the commands, with a credential that is nowhere kept", async (open) => {
   const engine = scripted(({ files }) => files.has("README") ? 0 : 1);
   const { backend, begin, ended, policy, secrets } = await open([engine]);
