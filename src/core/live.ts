@@ -21,6 +21,7 @@ import { directoriesOf } from "./mounts.ts";
 import { type DeadLetters, makeDeadLetters } from "./dead.ts";
 import { type Inbox, openInbox } from "./inbox.ts";
 import { key } from "./keys.ts";
+import { type KeyedAnnouncer, keyedAnnouncer } from "./keyed.ts";
 import { limitsOf, WARN_PERCENT } from "./limits.ts";
 import type { Meter } from "./meter.ts";
 import { readLarge } from "./blob.ts";
@@ -91,8 +92,8 @@ export interface Live {
   effects: Effects | undefined;
   inTick: Waiting | undefined;
   /** Called by the engine when an envelope's try ends. */
-  readonly finished: Announcer<Finished>;
-  readonly replied: Announcer<{ readonly to: EnvelopeId; readonly payload: Payload }>;
+  readonly finished: KeyedAnnouncer<Finished>;
+  readonly replied: KeyedAnnouncer<{ readonly to: EnvelopeId; readonly payload: Payload }>;
   /** After an unclean stop, the first envelope's try is counted before it runs. */
   unclean: boolean;
   /** Others' writes wait while it is set: the tick lost to them too often. */
@@ -248,8 +249,8 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     held: undefined,
     effects: undefined,
     inTick: undefined,
-    finished: announcer<Finished>(),
-    replied: announcer(),
+    finished: keyedAnnouncer(({ envelope }) => envelope),
+    replied: keyedAnnouncer(({ to }) => to),
     unclean: options.unclean,
     exclusive: undefined,
     changing: Promise.resolve(),

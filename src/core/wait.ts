@@ -6,6 +6,7 @@ import type { EnvelopeId } from "./id.ts";
 import type { Live } from "./live.ts";
 import type { Waited } from "./runtime.ts";
 import { decodeJson } from "./code.ts";
+import type { Ear } from "./keyed.ts";
 import { key } from "./keys.ts";
 
 /** Records that are looked through at once for one that has ended. */
@@ -17,13 +18,15 @@ export async function waitFor(
   envelope: EnvelopeId,
   signal: AbortSignal,
 ): Promise<Waited | undefined> {
-  const abort = new AbortController();
-  const stop = () => abort.abort();
+  // Listening begins first, so that what ends while the rows are read is not missed.
+  const finished = live.finished.listenTo(envelope);
+  const replied = live.replied.listenTo(envelope);
+  const stop = () => {
+    finished.end();
+    replied.end();
+  };
   signal.addEventListener("abort", stop, { once: true });
   if (signal.aborted) stop();
-  // Listening begins first, so that what ends while the rows are read is not missed.
-  const finished = live.finished.listen(abort.signal);
-  const replied = live.replied.listen(abort.signal);
   try {
     const seen = await live.inbox.seen(envelope);
     if (!seen) {
@@ -31,29 +34,46 @@ export async function waitFor(
         detail: "no envelope of this id was accepted, or it is forgotten",
       });
     }
-    const waits = live.inbox.queue.get(seen.n)?.id === envelope;
-    let tick = waits ? undefined : await pastResult(live, envelope);
-    let pending = !waits && await live.storage.get(key.pending(envelope)) !== undefined;
-    if (!tick) {
-      for await (const done of finished) {
-        if (done.envelope !== envelope || !done.final) continue;
-        tick = done.result;
-        pending = done.pending;
-        break;
+    if (live.inbox.queue.get(seen.n)?.id !== envelope) {
+      const tick = await pastResult(live, envelope);
+      if (tick) return await withKeptReplies(live, envelope, tick, replied);
+    }
+    for (let done = await finished.next(); done; done = await finished.next()) {
+      if (!done.final) continue;
+      // All that a tick replies is told before its end is.
+      const replies = replied.rest();
+      if (done.pending && replies.length === 0) {
+        const later = await replied.next();
+        if (!later) return undefined;
+        replies.push(later, ...replied.rest());
       }
+      return {
+        tick: done.result,
+        replies: replies.map(({ payload }) => payload as unknown as Json),
+      };
     }
-    if (!tick) return undefined;
-    let replies = await repliesTo(live, envelope);
-    if (pending && replies.length === 0) {
-      for await (const { to } of replied) if (to === envelope) break;
-      replies = await repliesTo(live, envelope);
-      if (replies.length === 0) return undefined;
-    }
-    return { tick, replies };
+    return undefined;
   } finally {
     signal.removeEventListener("abort", stop);
-    abort.abort();
+    stop();
   }
+}
+
+/** Of a tick that had ended before anybody waited. */
+async function withKeptReplies(
+  live: Live,
+  envelope: EnvelopeId,
+  tick: TickResult,
+  replied: Ear<unknown>,
+): Promise<Waited | undefined> {
+  const pending = await live.storage.get(key.pending(envelope)) !== undefined;
+  let replies = await repliesTo(live, envelope);
+  if (pending && replies.length === 0) {
+    await replied.next();
+    replies = await repliesTo(live, envelope);
+    if (replies.length === 0) return undefined;
+  }
+  return { tick, replies };
 }
 
 async function repliesTo(live: Live, envelope: EnvelopeId): Promise<Json[]> {

@@ -101,10 +101,15 @@ async function waited(
   const receipt = JSON.parse(decoder.decode(bytes)) as Receipt;
   if (receipt.disposition !== "queued") return jsonBytes(bytes, 202);
   const over = new AbortController();
-  const cancel = timer(waitMs, () => over.abort());
+  const stop = () => over.abort(OVER);
+  const cancel = timer(waitMs, stop);
+  const ends = [request.signal, stopping];
   try {
-    const signal = AbortSignal.any([over.signal, request.signal, stopping]);
-    const done = await runtime.wait(agentId(id), receipt.envelope_id, signal);
+    for (const end of ends) {
+      if (end.aborted) stop();
+      else end.addEventListener("abort", stop);
+    }
+    const done = await runtime.wait(agentId(id), receipt.envelope_id, over.signal);
     return done ? json(done) : jsonBytes(bytes, 202);
   } catch (error) {
     // Its replies are no longer kept; that it was accepted stands.
@@ -112,11 +117,16 @@ async function waited(
     throw error;
   } finally {
     cancel();
+    for (const end of ends) end.removeEventListener("abort", stop);
   }
 }
 
+/** Without a reason of its own each abort would make an exception, stack and all. */
+const OVER = Symbol("over");
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const strict = new TextDecoder("utf-8", { fatal: true });
 const FORM = "application/x-www-form-urlencoded";
 const TEXT = /^(?:text\/.*|application\/(?:.*\+)?xml|application\/(?:x-)?(?:ndjson|yaml))$/;
 const JSON_TYPE = /^(?:application\/(?:.*\+)?json|text\/json)$/;
@@ -193,6 +203,7 @@ function typeAndCharset(header: string | null): [type: string, charset: string] 
 
 function textOf(bytes: Uint8Array, charset: string): string {
   try {
+    if (charset === "utf-8") return strict.decode(bytes);
     return new TextDecoder(charset, { fatal: true }).decode(bytes);
   } catch {
     throw invalid(`the body is not ${charset.slice(0, 40)} text`);
@@ -201,7 +212,7 @@ function textOf(bytes: Uint8Array, charset: string): string {
 
 function utf8(bytes: Uint8Array): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return strict.decode(bytes);
   } catch {
     return undefined;
   }
