@@ -1,5 +1,6 @@
 /** The doctor in real places: a fresh one, one with a server, damaged ones, one where it may not look. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
+import { busyboxImage, testWithDocker } from "../docker/engine.ts";
 import { needs } from "../needs.ts";
 import { BINARY, type Options } from "./program.ts";
 import { inPlace, type Place } from "./server.ts";
@@ -104,6 +105,50 @@ Deno.test("what is broken is told with what to do, and the exit code says so", a
     equal(said.err, "error: 1 thing to mend: see ✗ above\n");
   });
 });
+
+testWithDocker(
+  "the engine of containers: what it is, what it can limit, what is there and what is not",
+  async () => {
+    const image = await busyboxImage();
+    await inPlace(async (place) => {
+      const PATH = Deno.env.get("PATH") ?? "";
+      const settings = (containers: unknown) => {
+        Deno.mkdirSync(`${place.dir}/.agentd`, { recursive: true, mode: 0o700 });
+        Deno.writeTextFileSync(
+          `${place.dir}/.agentd/agentd.json`,
+          JSON.stringify({ listen: "127.0.0.1:0", containers }),
+        );
+      };
+      settings({ images: [image, "agentd-test/none:1"] });
+      const here = await examined(place, 0, { env: { PATH } });
+      match(here("Docker").found, /^\d+\.\d+.* · cgroup v[12] · /);
+      deepEqual([here("limits").state, here("limits").found], [
+        "ok",
+        "memory, swap, processors, processes",
+      ]);
+      deepEqual([here("images").state, here("images").found], ["ok", image]);
+      match(
+        here("images").todo!,
+        /^Not here: agentd-test\/none:1\. .* images pull fetches them\.$/,
+      );
+
+      settings({ docker: { runtime: "none-such" }, images: ["agentd-test/none:1"] });
+      const other = await examined(place, 1, { env: { PATH } });
+      deepEqual([other("runtime").state, other("images").state], ["broken", "absent"]);
+
+      const env = { PATH, DOCKER_HOST: `unix://${place.dir}/none.sock` };
+      const down = await examined(place, 0, { env });
+      deepEqual([down("Docker").state, down("limits")], ["absent", undefined]);
+      match(down("Docker").todo!, /^Only agents that run programs need it: start it/);
+
+      settings({ docker: { enabled: false } });
+      equal((await examined(place, 0, { env: { PATH } }))("Docker").found, "switched off");
+      settings({ dokcer: {} });
+      const wrong = (await examined(place, 1, { env: { PATH } }))("Docker");
+      deepEqual([wrong.state, /containers: .*dokcer/.test(wrong.found)], ["broken", true]);
+    });
+  },
+);
 
 needs(BINARY === undefined ? undefined : "the binary has all of its permissions in it", false)(
   "where it may not look it says so, and calls nothing broken",

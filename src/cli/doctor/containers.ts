@@ -36,12 +36,11 @@ export async function lookAtContainers(call: Call, found: Found | undefined): Pr
   const title = "Containers";
   const settings = containerSettings.safeParse(found?.settings.containers ?? {});
   if (!settings.success) {
-    const todo = "Mend containers in the settings file.";
-
-    return {
-      title,
-      findings: [{ name: "containers", state: "broken", found: "these settings cannot be", todo }],
-    };
+    const [{ path, message } = { path: [], message: "not what is expected" }] =
+      settings.error.issues;
+    const found = `${["containers", ...path].join(".")}: ${message}`;
+    const todo = "Mend it in the settings file: no server starts with it.";
+    return { title, findings: [{ name: "Docker", state: "broken", found, todo }] };
   }
   const { docker, images } = settings.data;
   if (!docker.enabled) {
