@@ -1,10 +1,11 @@
 /** Watchers that do not read: memory stays bounded, others are served, and they are dropped with the word where to go on. */
 import assert from "../assert.ts";
 import { needs } from "../needs.ts";
-import { MAX_WATCHER_CHARS } from "../../src/http/events.ts";
+import { MAX_WATCHER_CHARS, MAX_WATCHERS } from "../../src/http/events.ts";
 import { memoryOf, noProc, standing, until, WHOLE } from "./world.ts";
 
-const WATCHERS = WHOLE ? 1_000 : 40;
+/** With the one that reads, as many as there may be. */
+const WATCHERS = WHOLE ? MAX_WATCHERS - 1 : 40;
 /** What waits for one, as text and as bytes, and what a server may need besides. */
 const BYTES_EACH = 4 * MAX_WATCHER_CHARS;
 const BYTES_BESIDES = 200 * 1024 * 1024;

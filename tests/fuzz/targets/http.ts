@@ -99,8 +99,18 @@ function fileAsk(chance: Chance) {
   return { method, url: `/agents/${THIS}${path}${query ? `?${query}` : ""}`, body };
 }
 
+/** JSON as deep as few would write it, where it may be taken for a part of what is asked. */
+function deepBody(chance: Chance): string {
+  const depth = 1 + chance.below(chance.percent(50) ? 300 : 20_000);
+  const [open, close] = chance.pick([["[", "]"], ['{"a":', "}"]] as const);
+  const deep = open.repeat(depth) + (open === "[" ? "" : "0") + close.repeat(depth);
+  const name = chance.pick(["payload", "config", "input", "messages", "metadata", "data", "a"]);
+  return chance.percent(30) ? deep : `{"id":"deep","agent":"echo","${name}":${deep}}`;
+}
+
 function bodyOf(chance: Chance, body: string): string {
   if (chance.percent(25)) return body;
+  if (chance.percent(2)) return deepBody(chance);
   const other = chance.percent(30) ? chance.pick(BODIES) : body;
   if (chance.percent(40)) return brokenText(chance, other, BODIES);
   try {
