@@ -13,7 +13,7 @@ import { MOUNT } from "./policy.ts";
 import { MAX_RESULT_BYTES, retold, streams } from "./record.ts";
 import { execRequestOf, workdirOf } from "./request.ts";
 import { filledEnv } from "./secrets.ts";
-import type { Deps } from "./session.ts";
+import type { Deps } from "./course.ts";
 import { CALLERS, stateOf } from "./shown.ts";
 import type { SessionInput } from "./terms.ts";
 import { orAborted, within } from "./timing.ts";

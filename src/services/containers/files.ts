@@ -1,5 +1,5 @@
 /** `sessions/<id>/files/`: the work directory while the session runs, and its artifacts from then on. */
-import type { Artifact, ContainerFiles } from "../../core/containers.ts";
+import type { ContainerFiles } from "../../core/containers.ts";
 import type { Job, Jobs } from "../../core/outside.ts";
 import type { Redactor } from "../../core/redact.ts";
 import type { AgentView } from "../../core/view.ts";
@@ -12,15 +12,16 @@ import {
   type Node,
   type Paging,
   refusal,
-  type Writer,
 } from "../../fs/tree.ts";
 import type { Entry } from "../../fs/file.ts";
 import { guessedType } from "../content/media_type.ts";
 import { JSON_TYPE } from "../common/json.ts";
-import { artifactAt, artifactsIn, masked } from "./artifacts.ts";
+import { masked } from "./artifacts.ts";
 import { mustRun } from "./exec.ts";
+import { piped } from "./piped.ts";
+import { keptPlace, type Place, placeOf } from "./places.ts";
 import { MOUNT, policyOf } from "./policy.ts";
-import type { Deps } from "./session.ts";
+import type { Deps } from "./course.ts";
 import { CALLERS, stateOf } from "./shown.ts";
 import type { SessionData } from "./terms.ts";
 
@@ -28,17 +29,6 @@ import type { SessionData } from "./terms.ts";
 export const CHUNK_BYTES = 1024 * 1024;
 
 type Names = readonly string[];
-
-/** Where files of a session are: each verb looks anew, since it may end at any time. */
-interface Place {
-  stat(
-    path: string,
-  ): Promise<
-    { readonly dir: boolean; readonly size: number; readonly modified?: number } | undefined
-  >;
-  list(path: string): Promise<Entry[]>;
-  read(path: string, range: { offset: number; length: number }): AsyncIterable<Uint8Array>;
-}
 
 export function filesNode(view: AgentView, deps: Deps, session: string): Node {
   const jobs = view.jobs(MOUNT);
@@ -49,7 +39,7 @@ export function filesNode(view: AgentView, deps: Deps, session: string): Node {
     async place() {
       const job = await found(jobs, session);
       const files = liveFiles(deps, job);
-      return files ? placeOf(files) : kept(jobs, session);
+      return files ? placeOf(files) : keptPlace(jobs, session);
     },
     async writable() {
       const job = await found(jobs, session);
@@ -82,56 +72,6 @@ function liveFiles({ providers }: Deps, job: Job): ContainerFiles | undefined {
   if (state === "provisioning" || state === "cloning") mustRun(job);
   if (state !== "running") return undefined;
   return providers.get((job.data as unknown as SessionData).provider_id)?.files(job.job_id);
-}
-
-function placeOf(files: ContainerFiles): Place {
-  return {
-    stat: (path) => path === "" ? Promise.resolve({ dir: true, size: 0 }) : files.stat(path),
-    list: async (path) =>
-      (await files.list(path)).map(({ name, dir, size, modified }) => ({
-        name,
-        dir,
-        modified,
-        ...(dir ? {} : { size }),
-      })),
-    read: (path, range) => files.read(path, range),
-  };
-}
-
-/** The artifacts of a session that has ended, as the directories they were in. */
-function kept(jobs: Jobs, session: string): Place {
-  const all = () => artifactsIn((name) => jobs.stored(session, name));
-  const below = (path: string) => path === "" ? "" : `${path}/`;
-  return {
-    async stat(path) {
-      const artifacts = await all();
-      const artifact = artifacts.find((one) => one.path === path);
-      if (artifact) return { dir: false, size: artifact.size_bytes };
-      const isDir = path === "" || artifacts.some((one) => one.path.startsWith(below(path)));
-      return isDir ? { dir: true, size: 0 } : undefined;
-    },
-    async list(path) {
-      const entries = new Map<string, Entry>();
-      for (const artifact of await all()) {
-        if (artifact.path.startsWith(below(path))) {
-          const entry = entryOf(artifact, below(path).length);
-          entries.set(entry.name, entry);
-        }
-      }
-      return [...entries.values()].sort((a, b) => byteOrder(a.name, b.name));
-    },
-    async *read(path, { offset, length }) {
-      const n = (await all()).findIndex((one) => one.path === path);
-      const stored = n < 0 ? undefined : await artifactAt(jobs, session, n);
-      if (!stored) throw refusal("not_found");
-      yield* stored.read({ offset, length });
-    },
-  };
-}
-
-function entryOf({ path, size_bytes }: Artifact, from: number): Entry {
-  const [name, ...more] = path.slice(from).split("/") as [string, ...string[]];
-  return more.length > 0 ? { name, dir: true } : { name, dir: false, size: size_bytes };
 }
 
 const WAY = { dir: true, size: 0 } as const;
@@ -284,57 +224,4 @@ async function* shown(
 
 async function removed(root: Root, path: string): Promise<void> {
   await (await root.writable()).remove(path);
-}
-
-/** Goes on as it comes: the provider takes one part after the other, and the file is there when it has taken all. */
-function piped(
-  files: ContainerFiles,
-  path: string,
-  offset: number | undefined,
-  maxBytes: number,
-): Writer {
-  let size = offset ?? 0;
-  let next = Promise.withResolvers<Uint8Array | undefined>();
-  let taken = Promise.withResolvers<void>();
-  async function* parts(): AsyncGenerator<Uint8Array> {
-    while (true) {
-      const part = await next.promise;
-      if (part === undefined) return;
-      next = Promise.withResolvers();
-      yield part;
-      const before = taken;
-      taken = Promise.withResolvers();
-      before.resolve();
-    }
-  }
-  const done = files.write(path, parts(), offset === undefined ? {} : { offset });
-  done.catch(() => {});
-  const failed = done.then(() => {
-    throw refusal("io", "its provider took less than was written");
-  });
-  failed.catch(() => {});
-  return {
-    async write(chunk) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        throw refusal("too_large", `more than max_file_size_bytes, ${maxBytes}`, {
-          max_file_size_bytes: maxBytes,
-        });
-      }
-      if (chunk.length === 0) return;
-      const mine = taken.promise;
-      next.resolve(chunk);
-      await Promise.race([mine, failed]);
-    },
-    async close() {
-      next.resolve(undefined);
-      await done;
-    },
-    async abort() {
-      const error = refusal("interrupted", "the write was given up");
-      next.promise.catch(() => {});
-      next.reject(error);
-      await done.catch(() => {});
-    },
-  };
 }

@@ -2,6 +2,7 @@
 import type {
   ContainerProvider,
   ContainerUsage,
+  ExecEnd,
   OutputPosition,
   OutputStream,
 } from "../../core/containers.ts";
@@ -28,7 +29,7 @@ export interface State {
   /** When its container was asked for; milliseconds since the Unix epoch. */
   readonly began?: number;
   /** Of the request's commands that have ended. */
-  readonly commands: readonly { readonly exit_code: number; readonly duration_ms: number }[];
+  readonly commands: readonly (ExecEnd & { readonly duration_ms: number })[];
   /** By exec id: the request's commands are `c0`, `c1` … */
   readonly doing: Readonly<Record<string, Doing>>;
   readonly usage?: ContainerUsage;

@@ -1,25 +1,16 @@
 /** Runs a session: its container, its repository and files, its commands one after the other, and what is kept of it. */
-import type {
-  Command,
-  ContainerProviders,
-  ContainerResponse,
-  ContainerUsage,
-  SessionSpec,
-} from "../../core/containers.ts";
-import type { AgentId } from "../../core/id.ts";
-import type { Json } from "../../core/envelope.ts";
+import type { Command, SessionSpec } from "../../core/containers.ts";
 import type { JobEnd, JobRun } from "../../core/outside.ts";
-import type { Secrets } from "../../core/secrets.ts";
-import { codeOf, FileError, hasCode } from "../../fs/error.ts";
-import type { Gate } from "../common/gate.ts";
-import { artifactsIn, kept } from "./artifacts.ts";
+import { FileError, hasCode } from "../../fs/error.ts";
+import { kept } from "./artifacts.ts";
+import type { Course, Deps } from "./course.ts";
+import { endOf, noteOver } from "./ending.ts";
 import { followed, withoutDoing } from "./follow.ts";
-import type { Live, Over, Phase, Sessions } from "./live.ts";
-import { costOf } from "./price.ts";
-import { makeRecord, type Record, retold } from "./record.ts";
+import type { Live, Phase } from "./live.ts";
+import { makeRecord, retold } from "./record.ts";
 import { filledEnv, filledRepo } from "./secrets.ts";
 import { contentBytes, type SessionData, type SessionInput } from "./terms.ts";
-import { type Clock, orAborted, within } from "./timing.ts";
+import { orAborted, within } from "./timing.ts";
 
 /** How often an interactive session that nobody uses is looked for. */
 const LOOK_MS = 15_000;
@@ -28,35 +19,6 @@ const USAGE_MS = 2_000;
 const LATE_USAGE_MS = 300;
 /** How long an engine may take to end a session; it is swept away later where it does not. */
 const STOP_MS = 15_000;
-/** As shells tell one that was killed. */
-const KILLED = 137;
-/** One that never came to its commands has nothing to tell but why. */
-const HAS_RESULT: ReadonlySet<Phase> = new Set(["running", "gathering", "expired"]);
-export const NO_USAGE: ContainerUsage = {
-  cpu_time_ms: 0,
-  peak_memory_bytes: 0,
-  disk_writes_bytes: 0,
-  network_bytes: 0,
-};
-
-/** What every session of a runtime needs. */
-export interface Deps {
-  readonly providers: ContainerProviders;
-  readonly secrets: Secrets;
-  readonly clock: Clock;
-  readonly gate: Gate<AgentId>;
-  readonly sessions: Sessions;
-}
-
-interface Course {
-  readonly deps: Deps;
-  readonly live: Live;
-  readonly run: JobRun;
-  readonly data: SessionData;
-  readonly input: SessionInput;
-  readonly record: Record;
-}
-
 /** Before it first waits, it is held and known: nothing sweeps it away, and its commands find it. */
 export async function runSession(deps: Deps, run: JobRun): Promise<JobEnd> {
   const data = run.job.data as unknown as SessionData;
@@ -186,7 +148,9 @@ function specOf({ live, run, data }: Course): SessionSpec {
 async function runCommands(course: Course): Promise<FileError | undefined> {
   const { live, run, input, record } = course;
   for (let n = live.state.commands.length; n < input.commands.length; n++) {
-    if ((live.state.commands.at(-1)?.exit_code ?? 0) !== 0) break;
+    const before = live.state.commands.at(-1);
+    // Also where it went on without what was killed: what it came to is not what was asked for.
+    if (before && (before.exit_code !== 0 || before.out_of_memory)) break;
     live.signal.throwIfAborted();
     record.at(n);
     const execId = `c${n}`;
@@ -206,12 +170,11 @@ async function runCommands(course: Course): Promise<FileError | undefined> {
     const duration_ms = run.now() - live.state.doing[execId]!.began;
     await live.note((state) => ({
       ...withoutDoing(execId)(state),
-      commands: [...state.commands, { exit_code, duration_ms }],
+      commands: [...state.commands, { exit_code, duration_ms, out_of_memory }],
     }), { type: "exit", command: n, exit_code });
-    // Also where it went on without what was killed: what it came to is not what was asked for.
-    if (out_of_memory) throw outOfMemory(course);
   }
   const last = live.state.commands.at(-1);
+  if (last?.out_of_memory) throw outOfMemory(course);
   if (!last || last.exit_code === 0) return undefined;
   return failedCommand(live.state.commands.length - 1, input.commands, last.exit_code);
 }
@@ -247,71 +210,6 @@ async function noteUsage({ deps, live }: Course, ms: number): Promise<void> {
   } catch {
     // A session that has gone does not say what it used.
   }
-}
-
-/** How it has ended, before anything is taken down: the next life of the runtime does not have to guess. */
-async function noteOver({ live, run, data, input }: Course, error: unknown): Promise<void> {
-  const { commands, phase } = live.state;
-  const isInteractive = data.kind === "interactive" && phase === "running";
-  const isExpired = isInteractive && run.ending === "timeout";
-  const isSetUp = commands.length === input.commands.length;
-  const isStopped = isInteractive && isSetUp && run.ending === "cancelled";
-  const isFine = error === undefined || isExpired || isStopped;
-  const over: Over = { at: run.now(), failure: isFine ? null : failureOf(error, live.id) };
-  await live.note((state) => ({ ...state, over, ...(isExpired ? { phase: "expired" } : {}) }));
-}
-
-/** What it came to, and what that costs: also where it failed. */
-async function endOf({ live, run, data, input, record }: Course): Promise<JobEnd> {
-  const { began, commands, doing, over, phase, usage = NO_USAGE } = live.state;
-  const { at, failure } = over!;
-  const error = failure ? { error: errorOf(failure) } : {};
-  const isUnasked = failure?.extra?.["asked"] === false && phase === "provisioning";
-  const durationMs = began === undefined ? 0 : at - began;
-  const costMicroUsd = began === undefined || isUnasked
-    ? 0
-    : Math.min(costOf(data.price, durationMs), run.job.reserved_micro_usd);
-  if (!HAS_RESULT.has(phase)) return { costMicroUsd, ...error };
-  const cut = doing[`c${commands.length}`];
-  const results = record.results(input.commands, [
-    ...commands,
-    ...(cut ? [{ exit_code: KILLED, duration_ms: at - cut.began }] : []),
-  ]);
-  const response: ContainerResponse = {
-    session_id: live.id,
-    exit_code: results.at(-1)?.exit_code ?? 0,
-    stdout: record.whole.stdout.text(),
-    stderr: record.whole.stderr.text(),
-    command_results: results,
-    artifacts: await artifactsIn((name) => run.stored(name)),
-    usage,
-    cost_micro_usd: costMicroUsd,
-    reserved_micro_usd: run.job.reserved_micro_usd,
-    duration_ms: durationMs,
-    provider_id: data.provider_id,
-  };
-  return { result: response as unknown as Json, costMicroUsd, ...error };
-}
-
-/** A job that is cancelled has no refusal for its reason; anything else that is none is a fault of the program. */
-function failureOf(error: unknown, id: string): NonNullable<Over["failure"]> {
-  const { name, op, path, detail, extra } = error as Partial<FileError>;
-  const isRefusal = name === "FileError";
-  const told = isRefusal ? detail : String(error).slice(0, MAX_TOLD);
-  return {
-    code: typeof error === "string" ? "interrupted" : codeOf(error),
-    op: isRefusal && op !== undefined ? op : "run",
-    path: isRefusal && path !== undefined ? path : id,
-    ...(told === undefined ? {} : { detail: told }),
-    ...(extra === undefined ? {} : { extra }),
-  };
-}
-
-function errorOf({ code, op, path, detail, extra }: NonNullable<Over["failure"]>): FileError {
-  return new FileError(code, op, path, {
-    ...(detail === undefined ? {} : { detail }),
-    ...(extra === undefined ? {} : { extra }),
-  });
 }
 
 function gone(data: SessionData, isResumed: boolean): FileError {

@@ -12,7 +12,8 @@ import { execNew, execPaths } from "./exec.ts";
 import { filesNode } from "./files.ts";
 import { stateIn } from "./live.ts";
 import { MOUNT } from "./policy.ts";
-import { type Deps, NO_USAGE } from "./session.ts";
+import type { Deps } from "./course.ts";
+import { NO_USAGE } from "./ending.ts";
 import { CALLERS, SESSION_STATES, sessionShown, stateOf } from "./shown.ts";
 import type { SessionData } from "./terms.ts";
 

@@ -7,7 +7,7 @@ import { hasLimits } from "../common/cost.ts";
 import { JSON_TYPE } from "../common/json.ts";
 import { MOUNT, policyOf } from "./policy.ts";
 import { requestOf } from "./request.ts";
-import type { Deps } from "./session.ts";
+import type { Deps } from "./course.ts";
 import { CALLERS } from "./shown.ts";
 import { termsOf } from "./terms.ts";
 
