@@ -106,6 +106,7 @@ export const SOLE_IMPORTERS: Readonly<Record<string, readonly string[]>> = {
   "@seriousme/openapi-schema-validator": [],
   "fast-check": [],
   "playwright-core": [],
+  "@cloudflare/workerd-linux-64": [],
   // What `init` writes is the user's, who has no tests/assert.ts.
   "node:assert": ["tests/assert.ts", "src/cli/template"],
 };
