@@ -67,13 +67,18 @@ function unlessStopped<T>(
   return new Promise((resolve, reject) => {
     const stop = () => resolve(ENDED);
     waiting.add(stop);
-    start(run).then(
+    begun(run).then(
       (value) => (waiting.delete(stop), resolve(value)),
       (error) => (waiting.delete(stop), reject(error)),
     );
   });
 }
 
-async function start<T>(run: () => T | Promise<T>): Promise<T> {
-  return await run();
+/** As a promise, which costs nothing where it is one. */
+function begun<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

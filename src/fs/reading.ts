@@ -90,8 +90,16 @@ export function chunksOf(body: Body, { offset = 0, length = Infinity }: Range): 
   return one(bytes.slice(offset, offset + length));
 }
 
-async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (bytes.length) yield bytes;
+/** What a generator would do, which takes several turns for each of its answers. */
+function one(bytes: Uint8Array): Chunks {
+  let left: Uint8Array | undefined = bytes.length > 0 ? bytes : undefined;
+  return {
+    next() {
+      const value = left;
+      left = undefined;
+      return Promise.resolve(value ? { done: false, value } : { done: true, value: undefined });
+    },
+  };
 }
 
 async function* cutStream(

@@ -46,7 +46,10 @@ export function hookLife(outer: AbortSignal): HookLife {
       const refuse = (error: unknown) => reject(marked(error));
       const stop = () => refuse(over(op));
       waiting.add(stop);
-      start(run).then(resolve, refuse).finally(() => waiting.delete(stop));
+      begun(run).then(
+        (value) => (waiting.delete(stop), resolve(value)),
+        (error) => (waiting.delete(stop), refuse(error)),
+      );
     });
     if (isEffect) {
       const settled = () => pending.delete(promise);
@@ -81,8 +84,13 @@ async function traced<T>(promise: Promise<T>, failing: () => void): Promise<T> {
   }
 }
 
-async function start<T>(run: () => T | Promise<T>): Promise<T> {
-  return await run();
+/** As a promise, which costs nothing where it is one. */
+function begun<T>(run: () => T | Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function over(op: string): FileError {
