@@ -55,7 +55,7 @@ oom() {
 }
 pump() {
   trap '' HUP INT QUIT TERM USR1 USR2
-  trap 'true >$d/broken; echo >&4' EXIT
+  trap 'echo >&4; true >$d/broken; echo >&4' EXIT
   n=0 a=-1 p=0 s1=0 z1=0 s2=0 z2=0
   while :; do
     while [ $n -ge 3 ] && [ $((n - 3)) -ge $a ]; do
@@ -80,6 +80,7 @@ pump() {
   done
 }
 size() {
+  z=
   { read -r k x; read -r x; read -r z x; } <$d/$1.s
   [ "$tells" ] && return
   case $k in
@@ -201,7 +202,7 @@ begin() {
   : >$d/f.$f
   : >$d/w.$$
   exec </dev/null >/dev/null 9<&-
-  trap 'true >$d/broken; echo >&4' EXIT
+  trap 'echo >&4; true >$d/broken; echo >&4' EXIT
   trap : HUP INT QUIT TERM USR1 USR2
   own=
   command -v setsid >/dev/null && own=setsid
