@@ -136,6 +136,55 @@ testWithBoth(
   },
 );
 
+testWithBoth(
+  "a power cut in the middle of the test: the session goes on, and the answer comes",
+  async () => {
+    const image = await busyboxImage();
+    const waits = "echo begun\nuntil [ -f go ]; do sleep 0.1; done\nsh main.sh world\n";
+    const answer = block("main.sh", PROGRAM) + block("test.sh", waits);
+    await using llama = await startLlama({ replies: [answer] });
+    await inPlace(async (place) => {
+      await Deno.mkdir(`${place.dir}/.agentd`);
+      await Deno.writeTextFile(
+        `${place.dir}/.agentd/agentd.json`,
+        JSON.stringify({
+          compute: { discover: false, servers: [{ id: "here", url: llama.url }] },
+          containers: { images: [image] },
+        }),
+      );
+      const agentd = doing(place);
+      const first = await place.serve(undefined, { env: PATH });
+      await agentd(["create", "coder", "coder", "--model", "here/tiny", "--image", image]);
+      for (const at of ["compute/providers/here", "containers/providers/docker"]) {
+        await untilUp(agentd, at);
+      }
+      const send = ["send", "coder", "Greet whom I name.", "--id", "the-one"];
+      const sent = place.start([...send, "--wait"]);
+      let session = "";
+      while (session === "") {
+        session = (await agentd(["ls", "coder/containers/sessions"])).trim();
+      }
+      const at = `coder/containers/sessions/${session.slice(0, -1)}`;
+      const output = place.start(["watch", `${at}/output`]);
+      await output.line(/begun/);
+      await first.kill();
+      for (const client of [sent, output]) {
+        client.kill("SIGKILL");
+        await client.ended;
+      }
+
+      const second = await place.serve(undefined, { env: PATH });
+      await agentd(["write", `${at}/files/go`], "");
+      const said = await agentd([...send, "--wait"]);
+      match(said, /^The test passed, at attempt 1 of 4\.\n/);
+      match(said, /\n\$ sh test\.sh\nbegun\nhello, world!\nexit code 0, \d+ ms\n/);
+      match(said, /\nIt was free: 1 model call, 1 session\./);
+      equal(await agentd(["ls", "coder/containers/sessions"]), `${session}\n`);
+      equal((await second.stop()).code, 0);
+    });
+  },
+);
+
 /** Whoever sells is looked at in the background. */
 async function untilUp(
   agentd: (args: readonly string[]) => Promise<string>,
