@@ -43,6 +43,8 @@ export interface Engineered {
 
 export interface Client {
   readonly served: Served;
+  /** The header's value. */
+  readonly authorization: string;
   url(path: string): string;
   /** Whatever the answer is. */
   ask(path: string, init?: RequestInit): Promise<Response>;
@@ -133,6 +135,7 @@ function clientOf(served: Served, token: string, sessions: Set<string>): Client 
   const events = (path: string, last = 0) => eventsOf(url(path), authorization, last);
   return {
     served,
+    authorization,
     url,
     ask,
     read,
