@@ -14,8 +14,6 @@ export interface RowLayer {
   undo(owner: Owner, key: string, before: Laid | undefined): void;
   /** Rows whose keys begin with `prefix`, from the key `from` on, in order. Not to be read on after a `set`. */
   range(owner: Owner, prefix: string, from: string): Generator<LaidRow, void>;
-  /** At least as many as there are rows with this prefix that are gone. */
-  gone(owner: Owner, prefix: string): number;
   /** All of it: owner by owner, family by family, in the order of keys. */
   all(): Generator<readonly [owner: Owner, key: string, value: Laid], void>;
   /** What it holds, with what a row costs beside its bytes. */
@@ -27,7 +25,6 @@ interface Family {
   readonly values: Map<string, Laid>;
   readonly keys: string[];
   sorted: boolean;
-  gone: number;
 }
 
 /** Key, map entry and header. */
@@ -43,7 +40,7 @@ export function rowLayer(): RowLayer {
   function make(owner: Owner, key: string): Family {
     let families = owners.get(owner);
     if (!families) owners.set(owner, families = new Map());
-    const made: Family = { values: new Map(), keys: [], sorted: true, gone: 0 };
+    const made: Family = { values: new Map(), keys: [], sorted: true };
     families.set(familyName(key), made);
     return made;
   }
@@ -71,13 +68,13 @@ export function rowLayer(): RowLayer {
         bytes += OVERHEAD_BYTES;
       }
       family.values.set(key, value);
-      count(family, before, value);
+      count(before, value);
       return before;
     },
     undo(owner, key, before) {
       const family = find(owner, key)!;
       const now = family.values.get(key);
-      count(family, now, before);
+      count(now, before);
       if (before !== undefined) {
         family.values.set(key, before);
         return;
@@ -96,7 +93,6 @@ export function rowLayer(): RowLayer {
         yield [key, only.values.get(key)!];
       }
     },
-    gone: (owner, prefix) => familiesAt(owner, prefix).reduce((sum, { gone }) => sum + gone, 0),
     *all() {
       for (const [owner, families] of owners) {
         for (const name of [...families.keys()].sort()) {
@@ -107,9 +103,8 @@ export function rowLayer(): RowLayer {
     },
   };
 
-  function count(family: Family, before: Laid | undefined, after: Laid | undefined): void {
+  function count(before: Laid | undefined, after: Laid | undefined): void {
     bytes += (after?.byteLength ?? 0) - (before?.byteLength ?? 0);
-    family.gone += (after === null ? 1 : 0) - (before === null ? 1 : 0);
   }
 }
 
@@ -132,7 +127,7 @@ function sortedKeys(family: Family): readonly string[] {
 /** Only for a prefix without "/", which few ask for. */
 function mixed(families: readonly Family[]): Family {
   const values = new Map(families.flatMap((family) => [...family.values]));
-  return { values, keys: [...values.keys()], sorted: false, gone: 0 };
+  return { values, keys: [...values.keys()], sorted: false };
 }
 
 /** The place of the first key that is not below `from`. */

@@ -11,7 +11,7 @@ import { decodeWritten, encodeWritten, type Written } from "./log_code.ts";
 import { type Laid, type LaidRow, type RowLayer, rowLayer } from "./row_layer.ts";
 import type { SqlPort } from "./sql_port.ts";
 import { placeOf } from "./sql_place.ts";
-import type { OwnedRow, SqlTables } from "./sql_tables.ts";
+import { behind, type OwnedRow, type SqlTables } from "./sql_tables.ts";
 
 export interface SqlLog {
   /** Not for callers, who could change it. */
@@ -147,10 +147,17 @@ export function sqlLog(port: SqlPort, tables: SqlTables, limits = LOG_LIMITS): S
     },
     list(owner, prefix, from, limit) {
       const layers = ripe ? [young, ripe.layer] : [young];
-      const gone = layers.reduce((sum, layer) => sum + layer.gone(owner, prefix), 0);
-      const below = tables.list(owner, prefix, from, limit < 0 ? limit : limit + gone);
-      const over = layers.map((layer) => copies(layer.range(owner, prefix, from)));
-      return merged([...over, plain(below)], limit < 0 ? Infinity : limit);
+      const rows: Row[] = [];
+      for (let most = limit; most !== 0; most = limit - rows.length) {
+        const below = tables.list(owner, prefix, from, most);
+        // Behind the last of a full page the tables may have more, which come before what lies over them there.
+        const last = below.length === most ? below.at(-1)!.key : undefined;
+        const over = layers.map((layer) => copies(layer.range(owner, prefix, from)));
+        merge(rows, [...over, plain(below)], limit, last);
+        if (last === undefined) break;
+        from = behind(last);
+      }
+      return rows;
     },
     apply(jobs) {
       let changes = 0;
@@ -224,19 +231,22 @@ function* plain(rows: readonly Row[]): Generator<LaidRow, void> {
   for (const { key, value } of rows) yield [key, value];
 }
 
-/** Rows in order; of those with one key, the first source's stands. */
-function merged(sources: readonly Generator<LaidRow, void>[], limit: number): Row[] {
-  const rows: Row[] = [];
+/** Adds rows in order, up to the key `last`; of those with one key, the first source's stands. No limit if it is negative. */
+function merge(
+  rows: Row[],
+  sources: readonly Generator<LaidRow, void>[],
+  limit: number,
+  last: string | undefined,
+): void {
   const heads = sources.map((source) => source.next().value || undefined);
-  while (rows.length < limit) {
+  while (rows.length !== limit) {
     let first: LaidRow | undefined;
     for (const head of heads) if (head && (!first || head[0] < first[0])) first = head;
-    if (!first) break;
+    if (!first || last !== undefined && first[0] > last) return;
     const [key, value] = first;
     for (let i = 0; i < heads.length; i++) {
       if (heads[i]?.[0] === key) heads[i] = sources[i]!.next().value || undefined;
     }
     if (value) rows.push({ key, value });
   }
-  return rows;
 }

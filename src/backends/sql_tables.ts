@@ -218,7 +218,12 @@ export function sqlTables(port: SqlPort): SqlTables {
   };
 }
 
-/** The lowest key that a range may tell: a prefix, or what stands just behind `after`, as no key has a character as low as this. */
+/** The lowest key that a range may tell. */
 export function fromOf({ prefix, after }: Range): string {
-  return after !== undefined && after >= prefix ? after + "\x01" : prefix;
+  return after !== undefined && after >= prefix ? behind(after) : prefix;
+}
+
+/** The lowest text behind a key: no key has a character as low as this. */
+export function behind(key: string): string {
+  return key + "\x01";
 }

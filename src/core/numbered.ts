@@ -91,7 +91,9 @@ export function numbered(options: NumberedOptions): Numbered {
     },
     async prune(retention) {
       if (seq - (oldest ?? 1) < retention + PRUNE_BATCH) return;
-      const rows = await storage.list({ prefix, limit: PRUNE_BATCH });
+      // Not from the beginning, where only what is gone stands.
+      const after = prefix + padN(Math.max(0, (oldest ?? 1) - 1));
+      const rows = await storage.list({ prefix, after, limit: PRUNE_BATCH });
       const last = seq - retention;
       const gone = rows.filter((row) => row.key < prefix + padN(last));
       oldest = gone.length > 0 ? Number(gone.at(-1)!.key.slice(prefix.length)) + 1 : last;

@@ -127,7 +127,8 @@ export async function openTrace(options: TraceOptions): Promise<Trace> {
   async function prune(): Promise<void> {
     oldest ??= numberOfKey((await storage.list({ prefix: "trace/", limit: 1 }))[0]?.key ?? "/1");
     if (next - oldest <= options.retention() + SLACK) return;
-    const rows = await storage.list({ prefix: "trace/", limit: 32 });
+    const after = key.trace(Math.max(0, oldest - 1));
+    const rows = await storage.list({ prefix: "trace/", after, limit: 32 });
     const remove: string[] = [];
     for (let i = 0; i + 1 < rows.length; i++) {
       // A row's last event is the one before the next row's first.

@@ -31,8 +31,6 @@ Deno.test("a layer tells every range as a sorted map would, whatever was set and
           const want = rows.filter(([key]) => key.startsWith(prefix) && key >= from);
           assert.deepEqual([...layer.range(owner, prefix, from)], want);
         }
-        const gone = rows.filter(([key, value]) => key.startsWith(prefix) && value === null);
-        assert.ok(layer.gone(owner, prefix) >= gone.length);
       }
       const all = [...layer.all()].filter(([of]) => of === owner);
       assert.deepEqual(new Map(all.map(([, key, value]) => [key, value])), model[owner]);
