@@ -43,7 +43,7 @@ const AGENTS = ["a0", "a1", "a2", "a3"].map(agentId);
 const KEY = "SELLER_KEY";
 const CONNECTIONS = 16;
 /** So many sends are taken before a kill, at the most. */
-const MAX_ACKS = 200;
+const MAX_ACKS = 120;
 /** A kill in the server's start comes within so many milliseconds: the start has no events to go by. */
 const START_MS = 700;
 const LIMITS = {
@@ -248,10 +248,12 @@ async function account(
       if (error?.code === "interrupted") interrupted++;
       else if (status !== "complete") lost.push(`${id} job ${name} is ${status}: ${error?.code}`);
     }
-    overBudget.push(...overTheDay(id, await readText(files, "/budget/ledger"), limit));
+    const lines = linesOf(await readText(files, "/budget/ledger"));
+    overBudget.push(...overTheDay(id, lines, limit));
     const sold = [...asked].filter(([what]) => what.startsWith(`${id} `))
       .reduce((sum, [, times]) => sum + times * COST, 0);
-    if (sold > limit) overBudget.push(`${id} was sold ${sold} of ${limit}`);
+    const spent = lines.reduce((sum, { actual_micro_usd }) => sum + (actual_micro_usd ?? 0), 0);
+    if (sold > spent) overBudget.push(`${id} was sold ${sold} and its lines tell of ${spent}`);
   }
   const how = (does: string) => orders.filter(({ deed }) => deed.does === does).length;
   return {
@@ -267,10 +269,12 @@ async function account(
   };
 }
 
+function linesOf(ledger: string): Reservation[] {
+  return ledger.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+}
+
 /** Days whose lines come to more than the limit, and lines that have not ended. */
-function overTheDay(id: string, ledger: string, limit: number): string[] {
-  const lines = ledger.split("\n").filter((line) => line !== "")
-    .map((line): Reservation => JSON.parse(line));
+function overTheDay(id: string, lines: readonly Reservation[], limit: number): string[] {
   const days = new Map<string, number>();
   for (const { created_at, actual_micro_usd } of lines) {
     const day = created_at.slice(0, 10);
