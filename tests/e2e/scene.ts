@@ -15,17 +15,19 @@ export interface Stage {
   readonly flags?: readonly string[];
   /** What is in its `agentd.json`. */
   readonly settings?: unknown;
+  /** All that it sees of an environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Runs with a server of the real program. */
 export async function scene(
   run: (scene: Scene) => Promise<void>,
-  { flags = [], settings = {} }: Stage = {},
+  { flags = [], settings = {}, env = {} }: Stage = {},
 ): Promise<void> {
   await inPlace(async (place) => {
     await Deno.mkdir(`${place.dir}/.agentd`);
     await Deno.writeTextFile(`${place.dir}/.agentd/agentd.json`, JSON.stringify(settings));
-    const served = await place.serve(["dev", "--listen", "127.0.0.1:0", ...flags]);
+    const served = await place.serve(["dev", "--listen", "127.0.0.1:0", ...flags], { env });
     const token = (await Deno.readTextFile(`${place.dir}/.agentd/token`)).trim();
     await inBrowser((open) =>
       run({

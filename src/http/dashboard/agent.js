@@ -1,7 +1,7 @@
 /** One agent on the page: how it is, what it does as it does it, and what is said to it. */
 import { ask, askJson, follow, soonest } from "./api.js";
 import { openAsks } from "./asks.js";
-import { openJobs } from "./jobs.js";
+import { openJobs, openSessions } from "./jobs.js";
 import { openModels } from "./models.js";
 import { openMoney } from "./money.js";
 import { ago, budget, bytes, clock, element, facts, foreign, span, tone, traced } from "./show.js";
@@ -14,6 +14,7 @@ const FIRST_ROWS = 50;
 const NEAR = 40;
 /** Events of the trace after which questions, money or model calls are others. */
 const TELLING = new Set(["approval", "budget", "usage"]);
+const CALLS = new Set(["/compute/new", "/containers/new"]);
 const ACTIONS = [
   ["tick", "Tick now"],
   ["pause", "Pause"],
@@ -44,6 +45,7 @@ export function openAgent(id, { trouble, look, identify, asks }) {
     openAsks({ path, signal, identify, failed, answered: () => soon(), told: asks }),
     openMoney({ id, path, signal }),
     openJobs({ path, signal, isWanted: talk.owns, heard: talk.heard }),
+    openSessions({ path, signal }),
     openModels({ path, signal }),
   ];
   /** Looks at what the trace has told of, without waiting for the next look at all agents. */
@@ -112,7 +114,7 @@ export function openAgent(id, { trouble, look, identify, asks }) {
   function heard(event) {
     add(event);
     talk.saw(event);
-    const isCall = event.type === "file_result" && event.path === "/compute/new";
+    const isCall = event.type === "file_result" && CALLS.has(event.path);
     if (isCall || TELLING.has(event.type)) soon();
   }
   function add(event) {
