@@ -1,5 +1,6 @@
 /** Requests to the control plane: every route and every file, by every caller, with a path, headers and a body that are broken. */
 import { setImmediate } from "node:timers";
+import { plainPath } from "../../../src/http/target.ts";
 import { ASKING_MORE, FILES, ROUTES, VERBS } from "../../http/access_rules.ts";
 import { accessWorld, HOOK, SECRET, THIS, type World } from "../../http/access_world.ts";
 import type { Chance } from "../../sim/chance.ts";
@@ -182,7 +183,7 @@ export const target: Target<Ask> = {
     let asked = 0;
     return {
       async try(ask) {
-        if (isCode(ask.url + ask.body)) return;
+        if (isCode(plainPath(ask.url)) || isCode(ask.body)) return;
         if (++asked % REFURNISHED === 0) await world.furnish();
         const made = requestOf(world, asked, ask);
         if (!made || !made.path.startsWith("/")) return;
