@@ -48,9 +48,9 @@ const schema = z.strictObject({
   /** From a message to its answer. */
   max_answer_ms: z.int().positive().max(MAX_TIMEOUT_MS).default(DEFAULT_ANSWER_MS),
   /** What of a test's output the model gets to see, and whoever asked. */
-  max_output_bytes: z.int().min(256).max(256 * 1024).default(DEFAULT_OUTPUT_BYTES),
+  max_output_bytes: z.int().min(256).max(64 * 1024).default(DEFAULT_OUTPUT_BYTES),
   /** Tasks at a time; others wait. */
-  max_tasks: z.int().min(1).max(50).default(DEFAULT_TASKS),
+  max_tasks: z.int().min(1).max(20).default(DEFAULT_TASKS),
   /** Of a session in which a test runs. */
   limits: testLimits.prefault({}),
 });
