@@ -51,7 +51,7 @@ export interface Trace extends Stream {
 /** Events in one row at the most; a reader who looks for a seq looks so far back. */
 const BATCH = 64;
 /** How long events may wait for company when nobody watches. */
-export const TRACE_DELAY_MS = 20;
+export const TRACE_DELAY_MS = 50;
 /** Kept in memory while they cannot be written; older ones are lost, and the gap shows. */
 const MAX_PENDING = 5_000;
 /** So many events above the retention before a batch is removed. */
