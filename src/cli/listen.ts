@@ -46,8 +46,13 @@ export function isLoopback(hostname: string): boolean {
 export function urlOf(address: Address): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const { hostname, port } = address;
-  const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
+  const host = reachable(hostname);
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** An address that means "every one" is reached over loopback. */
+function reachable(hostname: string): string {
+  return hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
 }
 
 export type Handler = (
@@ -91,7 +96,8 @@ function listenTcp(
   try {
     const server = open(address.port);
     const { port } = server.addr;
-    const kept = keepListening(server, () => open(port), lost);
+    const at = { hostname: reachable(hostname), port };
+    const kept = keepListening(server, () => open(port), () => Deno.connect(at), lost);
     return {
       address: { kind: "tcp", hostname, port },
       stop: (withinMs) => kept.stop(withinMs),
@@ -113,6 +119,31 @@ interface Serving {
 
 /** From one try to listen again to the next. */
 const AGAIN_MS = 100;
+/** From one look at whether it still listens to the next. */
+const LOOK_MS = 2_000;
+
+/** Why it listens no more; undefined once it has been stopped. Deno 2.7 tells only when the last connection is closed, so that it is tried as well. */
+async function endOf(
+  { finished }: Serving,
+  reach: () => Promise<{ close(): void }>,
+): Promise<unknown> {
+  let looking: ReturnType<typeof setInterval> | undefined;
+  const found = new Promise<unknown>((resolve) => {
+    const look = () => reach().then((connection) => connection.close(), refused);
+    const refused = (error: unknown) => {
+      if (!(error instanceof Deno.errors.ConnectionRefused)) return;
+      resolve(new Error("nobody listens any more, as when too many files are open"));
+    };
+    looking = setInterval(look, LOOK_MS);
+    Deno.unrefTimer(looking as unknown as number);
+  });
+  try {
+    const told = finished.then(() => undefined, (error) => error);
+    return await Promise.race([told, found]);
+  } finally {
+    clearInterval(looking);
+  }
+}
 
 /**
  * A process that may open no more files can take no connection, and its server stops listening over it; connections that it has are served on. It listens
@@ -121,6 +152,7 @@ const AGAIN_MS = 100;
 function keepListening(
   first: Serving,
   again: () => Serving | Promise<Serving>,
+  reach: () => Promise<{ close(): void }>,
   lost: (error: unknown) => void,
 ) {
   let current = first;
@@ -139,12 +171,9 @@ function keepListening(
   }
   async function follow(): Promise<void> {
     while (true) {
-      try {
-        return await current.finished;
-      } catch (error) {
-        if (over) return;
-        lost(noConnections(error));
-      }
+      const error = await endOf(current, reach);
+      if (error === undefined || over) return;
+      lost(noConnections(error));
       const next = await opened();
       if (!next) return;
       current = next;
@@ -250,7 +279,8 @@ async function listenUnix(
   await refuseTaken(path);
   const cutter = new AbortController();
   const open = () => serveUnix(path, handler, cutter.signal);
-  const kept = keepListening(open(), open, lost);
+  const reach = () => Deno.connect({ transport: "unix", path });
+  const kept = keepListening(open(), open, reach, lost);
   return {
     address,
     stop(withinMs) {
