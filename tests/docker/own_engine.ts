@@ -19,8 +19,11 @@ export interface OwnEngine extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** Nothing of the machine's own engine is touched: no bridge, no rule of the firewall, no directory. */
-export async function ownEngine(): Promise<OwnEngine> {
+/**
+ * Nothing of the machine's own engine is touched: no bridge, no rule of the firewall, no directory.
+ * @param options more of `dockerd`'s
+ */
+export async function ownEngine(...options: readonly string[]): Promise<OwnEngine> {
   const dir = await Deno.makeTempDir({ prefix: "agentd-engine-" });
   const bridge = `ag${crypto.randomUUID().slice(0, 8)}`;
   const [a, b] = crypto.getRandomValues(new Uint8Array(2));
@@ -43,6 +46,7 @@ export async function ownEngine(): Promise<OwnEngine> {
         "--ip-forward=false",
         "--ip-masq=false",
         "--userland-proxy=false",
+        ...options,
       ],
       stdin: "null",
       stdout: "null",

@@ -109,6 +109,37 @@ testWithOwnEngine(
   },
 );
 
+testWithOwnEngine(
+  "containers that outlive their engine go on, and what they print meanwhile is told when it is back",
+  async () => {
+    await using engine = await ownEngine("--live-restore");
+    await engineered(async ({ serve, image }) => {
+      await engine.load(image);
+      const client = await serve({ env: engine.env });
+      const print = (from: number, to: number) => `seq ${from} ${to}`;
+      const wait = "until [ -e go ]; do sleep 0.1; done";
+      const session = await client.session({ kind: "interactive", limits: LIMITS });
+      await client.until(session.status_path, "running");
+      const command = `${print(1, 20_000)}; ${wait}; ${print(20_001, 40_000)}`;
+      const exec = await client.exec(session, command);
+      for await (const { data } of client.events(exec.output_path)) {
+        if (data?.includes("15000\n")) break;
+      }
+      await engine.stop();
+      await engine.start();
+      await untilUsed(client);
+      await client.put(`/containers/sessions/${session.session_id}/files/go`, "");
+      await client.until(exec.status_path, "complete");
+      const expected = Array.from({ length: 40_000 }, (_, n) => `${n + 1}\n`).join("");
+      ok(await client.text(exec.output_path) === expected);
+      await client.put(`/containers/sessions/${session.session_id}/ctl`, "stop");
+      await client.until(session.status_path, "complete");
+      equal((await client.served.stop()).code, 0);
+      equal((await engine.docker(["ps", "-aq"])).stdout, "");
+    });
+  },
+);
+
 /** Until a session runs, and tells what it prints. Whoever asks makes the server look again. */
 async function untilUsed(client: Client): Promise<void> {
   while (true) {
