@@ -136,9 +136,11 @@ testWithBoth(
   },
 );
 
-testWithBoth(
-  "a power cut in the middle of the test: the session goes on, and the answer comes",
-  async () => {
+for (const end of ["kill", "stop"] as const) {
+  const what = end === "kill"
+    ? "a power cut in the middle of the test: the session goes on, and the answer comes"
+    : "a stop in the middle of the test ends the session: it is run again, and the answer comes";
+  testWithBoth(what, async () => {
     const image = await busyboxImage();
     const waits = "echo begun\nuntil [ -f go ]; do sleep 0.1; done\nsh main.sh world\n";
     const answer = block("main.sh", PROGRAM) + block("test.sh", waits);
@@ -153,6 +155,12 @@ testWithBoth(
         }),
       );
       const agentd = doing(place);
+      const sessions = async (wanted: number) => {
+        while (true) {
+          const all = (await agentd(["ls", "coder/containers/sessions"])).split("/\n").slice(0, -1);
+          if (all.length >= wanted) return all;
+        }
+      };
       const first = await place.serve(undefined, { env: PATH });
       await agentd(["create", "coder", "coder", "--model", "here/tiny", "--image", image]);
       for (const at of ["compute/providers/here", "containers/providers/docker"]) {
@@ -160,30 +168,35 @@ testWithBoth(
       }
       const send = ["send", "coder", "Greet whom I name.", "--id", "the-one"];
       const sent = place.start([...send, "--wait"]);
-      let session = "";
-      while (session === "") {
-        session = (await agentd(["ls", "coder/containers/sessions"])).trim();
-      }
-      const at = `coder/containers/sessions/${session.slice(0, -1)}`;
-      const output = place.start(["watch", `${at}/output`]);
+      const [session] = await sessions(1);
+      const output = place.start(["watch", `coder/containers/sessions/${session}/output`]);
       await output.line(/begun/);
-      await first.kill();
+      await first[end]();
       for (const client of [sent, output]) {
         client.kill("SIGKILL");
         await client.ended;
       }
 
       const second = await place.serve(undefined, { env: PATH });
-      await agentd(["write", `${at}/files/go`], "");
+      const runs = end === "kill" ? 1 : 2;
+      const now = (await sessions(runs)).at(-1)!;
+      const again = place.start(["watch", `coder/containers/sessions/${now}/output`]);
+      await again.line(/begun/);
+      again.kill("SIGKILL");
+      await again.ended;
+      await agentd(["write", `coder/containers/sessions/${now}/files/go`], "");
       const said = await agentd([...send, "--wait"]);
       match(said, /^The test passed, at attempt 1 of 4\.\n/);
       match(said, /\n\$ sh test\.sh\nbegun\nhello, world!\nexit code 0, \d+ ms\n/);
-      match(said, /\nIt was free: 1 model call, 1 session\./);
-      equal(await agentd(["ls", "coder/containers/sessions"]), `${session}\n`);
+      ok(
+        said.includes(`It was free: 1 model call, ${runs} session${runs === 1 ? "" : "s"}.`),
+        said,
+      );
+      equal((await sessions(runs)).length, runs);
       equal((await second.stop()).code, 0);
     });
-  },
-);
+  });
+}
 
 /** Whoever sells is looked at in the background. */
 async function untilUp(
