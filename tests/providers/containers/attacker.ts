@@ -32,10 +32,7 @@ export async function hostToSee(maxProcesses: number): Promise<Host> {
   await Deno.writeTextFile(`${dir}/mark`, "what no session may read");
   const shm = `/dev/shm/agentd-${crypto.randomUUID()}`;
   await Deno.writeTextFile(shm, "");
-  const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
-  const serving = (async () => {
-    for await (const connection of listener) connection.close();
-  })();
+  const [listener, loopback] = ["0.0.0.0", "127.0.0.1"].map(closing) as [Listening, Listening];
   const name = `agentd-${crypto.randomUUID()}`;
   await compiled(`${dir}/attempt`);
   const child = new Deno.Command("attempt", {
@@ -55,7 +52,8 @@ export async function hostToSee(maxProcesses: number): Promise<Host> {
       HOST_PID: String(child.pid),
       HOST_FILE: `${dir}/mark`,
       HOST_DIR: dir,
-      HOST_PORT: String(listener.addr.port),
+      LOOPBACK_PORT: loopback.port,
+      HOST_PORT: listener.port,
       HOST_ADDRESSES: addresses.join(" "),
       ABSTRACT: name,
       HOST_SHM: shm,
@@ -67,10 +65,29 @@ export async function hostToSee(maxProcesses: number): Promise<Host> {
       child.kill("SIGKILL");
       await child.status;
       await lines.cancel();
-      listener.close();
-      await serving;
+      await Promise.all([listener.close(), loopback.close()]);
       await Deno.remove(shm);
       await Deno.remove(dir, { recursive: true });
+    },
+  };
+}
+
+interface Listening {
+  readonly port: string;
+  close(): Promise<void>;
+}
+
+/** Takes connections, and closes them. */
+function closing(hostname: string): Listening {
+  const listener = Deno.listen({ hostname, port: 0 });
+  const serving = (async () => {
+    for await (const connection of listener) connection.close();
+  })();
+  return {
+    port: String(listener.addr.port),
+    async close() {
+      listener.close();
+      await serving;
     },
   };
 }

@@ -7,6 +7,8 @@ export interface Escape {
   readonly attempt: string;
   /** Options of `docker run`, without any protection, with which it succeeds: what shows that the attempt is one. `$NAME` is filled in from the environment. */
   readonly opens?: readonly string[];
+  /** Is what `allow_network` gives, or does not take away. */
+  readonly networkHasIt?: true;
   /** Why a session of `allow_root` is not asked: it has this anyway, and is none the better for it. */
   readonly rootHasIt?: string;
 }
@@ -18,7 +20,9 @@ export interface Surroundings {
   /** A file of the host that all may read. */
   readonly HOST_FILE: string;
   readonly HOST_DIR: string;
-  /** A TCP port at which the host listens on all its addresses, as agentd might, and the host's addresses. */
+  /** A TCP port at which the host listens on its loopback alone, as agentd does. */
+  readonly LOOPBACK_PORT: string;
+  /** One at which it listens on all its addresses, and these. */
   readonly HOST_PORT: string;
   readonly HOST_ADDRESSES: string;
   /** An abstract Unix socket of the host. */
@@ -241,11 +245,13 @@ const OTHERS: readonly Escape[] = [
 const NETWORK: readonly Escape[] = [
   {
     name: "an interface beside lo",
+    networkHasIt: true,
     attempt: "if ls /sys/class/net | grep -v '^lo$'; then echo GOT; fi",
     opens: ["--network=bridge"],
   },
   {
     name: "a route to anywhere",
+    networkHasIt: true,
     attempt: "if [ $(wc -l < /proc/net/route) -gt 1 ]; then echo GOT; fi",
     opens: ["--network=bridge"],
   },
@@ -256,8 +262,14 @@ const NETWORK: readonly Escape[] = [
     opens: ["--cap-add=NET_ADMIN"],
   },
   {
-    name: "agentd's port, at this machine's addresses",
+    name: "a port of this machine, at its own addresses",
+    networkHasIt: true,
     attempt: each("127.0.0.1 $HOST_ADDRESSES", 'nc -w 2 "$one" $HOST_PORT </dev/null'),
+    opens: ["--network=host"],
+  },
+  {
+    name: "agentd's port, on this machine's loopback",
+    attempt: each("127.0.0.1 $HOST_ADDRESSES", 'nc -w 2 "$one" $LOOPBACK_PORT </dev/null'),
     opens: ["--network=host"],
   },
   {
@@ -269,10 +281,12 @@ const NETWORK: readonly Escape[] = [
   },
   {
     name: "the metadata address of clouds",
+    networkHasIt: true,
     attempt: each("169.254.169.254", 'nc -w 2 "$one" 80 </dev/null'),
   },
   {
     name: "names of the world",
+    networkHasIt: true,
     attempt: "if timeout 10 nslookup example.com 2>/dev/null | grep -i '^name'; then echo GOT; fi",
   },
   { name: "packets of any form: raw sockets", attempt: program("raw-sockets"), opens: [] },

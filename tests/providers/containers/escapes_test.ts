@@ -28,20 +28,27 @@ function told(escape: Escape, { code, stdout, stderr }: Ran): string {
   return `${escape.name}: ${lines.join(", ") || `${code} ${stdout} ${stderr}`.slice(0, 300)}`;
 }
 
-for (const allow_root of [false, true]) {
-  const who = allow_root ? "root" : "nobody";
+for (
+  const [who, { allow_root, allow_network }] of Object.entries({
+    "nobody": { allow_root: false, allow_network: false },
+    "root": { allow_root: true, allow_network: false },
+    "nobody, with a network,": { allow_root: false, allow_network: true },
+  })
+) {
   testWithAttacker(`${who} in a session gets out of it by none of the known ways`, async () => {
     const image = await attackerImage();
     await using host = await hostToSee(MAX_PROCESSES);
     await using home = await ownHome();
     const sessions = sessionsOf(home.cli, home.house, () => false, Date.now);
-    const limits = { ...home.spec().limits, ...LIMITS, max_cpu_cores: 1 };
+    const limits = { ...home.spec().limits, ...LIMITS, max_cpu_cores: 1, allow_network };
     const spec = home.spec({ image, limits, allow_root });
     const other = home.spec({ image });
     await Promise.all([spec, other].map((one) => sessions.start(one, NEVER)));
     await inside(other.session_id, "touch other-session-file");
 
-    const tried = ESCAPES.filter(({ rootHasIt }) => !(allow_root && rootHasIt));
+    const tried = ESCAPES.filter(({ rootHasIt, networkHasIt }) =>
+      !(allow_root && rootHasIt) && !(allow_network && networkHasIt)
+    );
     const succeeded: string[] = [];
     for (const escape of tried) {
       const ran = await docker([
