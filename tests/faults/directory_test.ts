@@ -42,7 +42,7 @@ Deno.test("a database that another program holds: told so, nothing half done, an
     const server = await serve();
     const url = await counter(server);
     assert.equal(countIn(await sent(url, "one", true)), 1);
-    using other = new DatabaseSync(`${home}/agentd.db`);
+    using other = new DatabaseSync(`${home}/agentd.db`, { timeout: 60_000 });
     for (const lock of ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"]) {
       other.exec(lock);
       const { status, body } = await sent(url, "two");
