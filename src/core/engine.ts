@@ -350,10 +350,10 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     await live.trace.flush();
     const needed = live.inTick || busy(live) || inUse(live) || live.instance || live.trace.pending;
     if (needed && !live.ending) return watchIdle(live);
-    leaveMemory(live);
+    await leaveMemory(live);
   }
-  /** From now on nothing of it is told, and nothing is written: whoever still has it opens it again. */
-  function leaveMemory(live: Live): void {
+  /** From now on nothing of it is told, and nothing is written: whoever still has it opens it again. Resolves when its jobs have let go. */
+  function leaveMemory(live: Live): Promise<void> {
     live.closed = true;
     live.sends.stop();
     for (const waits of [idling, usedUp]) {
@@ -364,7 +364,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     const { changes, trace, outbox, trajectory, finished, replied } = live;
     for (const told of [changes, trace, outbox, trajectory, finished, replied]) told.end();
     live.directories.close().catch(onError);
-    live.jobs.stop().catch(onError);
+    return live.jobs.stop(live.ending ? "deleted" : "stopped").catch(onError);
   }
   /** What a commit that failed has left behind is not known: the agent leaves memory, and is opened again from its rows after a rest. */
   function doubt(live: Live): void {
@@ -671,7 +671,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       for (const live of [...lives.values()]) {
         await live.instance?.stop().catch(() => {});
         live.sends.stop();
-        await live.jobs.stop();
+        await live.jobs.stop("stopped");
         await live.trace.flush();
         leaveMemory(live);
         await live.directories.close();

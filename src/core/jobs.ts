@@ -73,13 +73,13 @@ export interface JobBook {
   /** Takes up what an earlier life of this agent left. */
   recover(): Promise<void>;
   readonly running: number;
-  /** Cuts them off; the next start ends them. Resolves when none runs, or when those that do not heed it have had their time. */
-  stop(): Promise<void>;
+  /** Cuts them off: `stopped`, the next start ends them; `deleted`, there is none. Resolves when none runs, or when those that do not heed it have had their time. */
+  stop(why: "stopped" | "deleted"): Promise<void>;
 }
 
 /** Why a job's signal is aborted when it is cancelled, or cut off. */
 const CANCELLED = "the job was cancelled";
-const CUT_OFF = "the runtime stops";
+const CUT_OFF = { stopped: "the runtime stops", deleted: "the agent is deleted" } as const;
 
 /** The agent whose jobs they are. */
 export interface JobHome {
@@ -190,7 +190,7 @@ export function openJobs(
       job.stopTimer();
     }
     // What came to its end all the same is kept as long as there is somebody to keep it.
-    if (signal.reason === CUT_OFF && (thrown !== undefined || live.closed)) return;
+    if (cutOff(signal) && (thrown !== undefined || live.closed)) return;
     try {
       await job.stream.close();
       await job.changing;
@@ -288,7 +288,7 @@ export function openJobs(
     const { signal } = abort;
     /** Who is cancelled or out of time may still say so; who is cut off has no time for it. */
     function mustGoOn(): void {
-      if (signal.reason === CUT_OFF) throw signal.reason;
+      if (cutOff(signal)) throw signal.reason;
       if (job.over) throw isOver(row);
     }
     return {
@@ -331,8 +331,7 @@ export function openJobs(
       isResumed: job.isResumed,
       get ending() {
         if (!signal.aborted) return undefined;
-        if (signal.reason === CUT_OFF) return "stopped";
-        return signal.reason === CANCELLED ? "cancelled" : "timeout";
+        return cutOff(signal) ?? (signal.reason === CANCELLED ? "cancelled" : "timeout");
       },
       sleep: (ms) =>
         new Promise((resolve, reject) => {
@@ -520,10 +519,10 @@ export function openJobs(
       // Only in an agent that has come to be open: of one that has not, another comes.
       for (const row of pending) start(row);
     },
-    async stop() {
+    async stop(why) {
       stopped = true;
       for (const { abort, stream } of running.values()) {
-        abort.abort(CUT_OFF);
+        abort.abort(CUT_OFF[why]);
         // Nothing is told of it any more, also where its run does not heed the signal.
         stream.end();
       }
@@ -534,6 +533,12 @@ export function openJobs(
       cancel();
     },
   };
+}
+
+/** Whether no more of it is kept, and why. */
+function cutOff({ reason }: AbortSignal): "stopped" | "deleted" | undefined {
+  if (reason === CUT_OFF.deleted) return "deleted";
+  return reason === CUT_OFF.stopped ? "stopped" : undefined;
 }
 
 function cancelled(): Failure {

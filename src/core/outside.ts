@@ -110,8 +110,11 @@ export interface JobRun {
   stored(name: string): Promise<Stored | undefined>;
   /** An earlier life of the runtime began it: `job.kept` is what that one kept last. */
   readonly isResumed: boolean;
-  /** Why the signal is aborted. `stopped`: the runtime ends, and what can go on without it is left alone. */
-  readonly ending: "cancelled" | "timeout" | "stopped" | undefined;
+  /**
+   * Why the signal is aborted. `stopped`: the runtime ends, and what can go on without it is left alone. `deleted`: the agent does, nothing of the job is kept, and
+   * what it began outside is ended.
+   */
+  readonly ending: "cancelled" | "timeout" | "stopped" | "deleted" | undefined;
   /** Milliseconds since the Unix epoch. */
   now(): number;
   /** Resolves after so many milliseconds; rejects with the signal's reason when it aborts. */

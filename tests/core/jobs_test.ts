@@ -123,8 +123,11 @@ Deno.test("the jobs of an agent that is deleted are cut off, also where they do 
     const watched = watchAll(s, job!.job_id, (event) => seen.push(event.text as Json))
       .finally(() => (ended = true));
     await s.until(() => seen.length === 1);
-    await s.delete("one");
+    const deleted = s.runtime.delete(agentId("one"));
     await s.until(() => ended);
+    // Who does not heed it is waited for as long as it may take, and no longer.
+    await s.advance(5_000);
+    await deleted;
     await watched.catch(() => {});
     assert.deepEqual(seen, ["begun"]);
     assert.deepEqual(signals.map(({ aborted }) => aborted), [true]);

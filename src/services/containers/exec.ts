@@ -190,7 +190,7 @@ async function following(
   });
   const leave = () => {
     if (live.ended.aborted) detach.abort(live.ended.reason);
-    else if (run.ending === "stopped") detach.abort(run.signal.reason);
+    else if (run.ending === "stopped" || run.ending === "deleted") detach.abort(run.signal.reason);
     else kill(deps, live, execId, ended);
   };
   const signals = [run.signal, live.ended];

@@ -31,6 +31,10 @@ export async function runSession(deps: Deps, run: JobRun): Promise<JobEnd> {
     try {
       const input = await run.input() as unknown as SessionInput;
       return await ended({ deps, live, run, data, input, record: makeRecord() });
+    } catch (error) {
+      // Nobody is left to whom its end could be told; its container goes all the same.
+      if (run.ending === "deleted") await takenDown(deps, live);
+      throw error;
     } finally {
       leave();
     }
@@ -63,16 +67,20 @@ async function ended(course: Course): Promise<JobEnd> {
   if (live.state.over) await retold(run.stream, undefined, record);
   else {
     const error = await work(course);
-    if (run.ending === "stopped") throw run.signal.reason;
+    if (run.ending === "stopped" || run.ending === "deleted") throw run.signal.reason;
     // Who waits for a program that does not end is not made to wait for its numbers.
     await noteUsage(course, run.ending === undefined ? USAGE_MS : LATE_USAGE_MS);
     await noteOver(course, error);
   }
+  await takenDown(deps, live);
+  return await endOf(course);
+}
+
+async function takenDown(deps: Deps, live: Live): Promise<void> {
   live.close(notRunning(live.id));
   // One that cannot be stopped now is released, and swept away when its engine answers again.
   await within(deps.clock, STOP_MS, live.provider.stop(live.id)).catch(() => {});
   await Promise.allSettled(live.execs);
-  return await endOf(course);
 }
 
 /** Answers what it failed with. */

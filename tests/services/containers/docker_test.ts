@@ -5,7 +5,7 @@ import { containerProviders } from "../../../src/providers/containers/mod.ts";
 import { readJson, readText, writeText } from "../../../src/fs/use.ts";
 import { deepEqual, equal, match, ok } from "../../assert.ts";
 import { busyboxImage, dockerSays, MISSING_DOCKER } from "../../docker/engine.ts";
-import { type Open, test, type WorldOptions } from "./world.ts";
+import { ID, type Open, test, type WorldOptions } from "./world.ts";
 
 const REAL: Pick<WorldOptions, "backend"> = {
   get backend() {
@@ -108,6 +108,24 @@ withDocker(
     const { started_at, ended_at } = times as unknown as { started_at: string; ended_at: string };
     ok(Date.parse(ended_at) - Date.parse(started_at) < 4_000, `${started_at} ${ended_at}`);
     equal((await ended(hungry)).error?.code, "out_of_memory");
+  },
+);
+
+withDocker(
+  "docker: the containers of an agent that is deleted are gone when it is",
+  async (open, engines) => {
+    const { begin, exec, runtime, until } = await open(engines, REAL);
+    const sessions = [
+      await begin({ commands: ["trap '' TERM; while :; do sleep 1; done"] }),
+      await begin({ kind: "interactive" }),
+    ];
+    for (const session of sessions) await until(session, "running");
+    await exec(sessions[1]!, "while :; do :; done");
+    await runtime.delete(ID);
+    for (const { session_id } of sessions) {
+      equal(await dockerSays(["ps", "-aq", "--filter", `name=agentd-${session_id}`]), "");
+      equal(await engines[0]!.state(session_id), "absent");
+    }
   },
 );
 

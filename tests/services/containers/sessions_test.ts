@@ -3,7 +3,7 @@ import { FileError } from "../../../src/fs/error.ts";
 import { callText, readJson, readText } from "../../../src/fs/use.ts";
 import { deepEqual, equal, match, ok, rejects } from "../../assert.ts";
 import { IMAGE, scripted } from "./scripted.ts";
-import { test, untilKilled } from "./world.ts";
+import { ID, test, untilKilled } from "./world.ts";
 
 test("new answers at once with where everything is, before anything has been started", async (open) => {
   const engine = scripted(({ killed }) => untilKilled(killed));
@@ -119,6 +119,32 @@ test("an interactive session waits: for its stop, which is its end, or for its t
   const { status, error } = await ended(two);
   deepEqual([status, error], ["expired", null]);
   deepEqual(engine.running(), []);
+});
+
+test("a deleted agent's containers end with it, at once, whatever runs in them", async (open) => {
+  const engine = scripted(({ killed }) => untilKilled(killed));
+  engine.heedsSignals = false;
+  const { begin, exec, runtime, until } = await open([engine]);
+  const one = await begin({ commands: ["for ever"] });
+  const two = await begin({ kind: "interactive" });
+  for (const session of [one, two]) await until(session, "running");
+  await exec(two, "for ever");
+  while (engine.begun.length < 2) await Promise.resolve();
+  await runtime.delete(ID);
+  deepEqual([engine.running(), [...engine.held]], [[], []]);
+  deepEqual(engine.stopped.toSorted(), [one, two].map(({ session_id }) => session_id).toSorted());
+});
+
+test("a deleted agent's containers end also where the runtime was started anew", async (open) => {
+  const engine = scripted(({ killed }) => untilKilled(killed));
+  const first = await open([engine], { dies: true });
+  const session = await first.begin({ kind: "interactive" });
+  await first.until(session, "running");
+  await first.runtime.stop(1000);
+  deepEqual(engine.running(), [session.session_id]);
+  const second = await open([engine], { rows: first.backend.reopen() });
+  await second.runtime.delete(ID);
+  deepEqual([engine.running(), [...engine.held]], [[], []]);
 });
 
 test("an interactive session whose container goes away fails", async (open) => {
