@@ -143,3 +143,81 @@ testWithDocker(
     });
   },
 );
+
+testWithDocker(
+  "a session that is full of processes is ended with its command, and what it was is told",
+  async () => {
+    await engineered(async ({ serve }) => {
+      const client = await serve();
+      const limits = { ...FEW_BUT_LONG, max_cpu_cores: 0.5 };
+      const session = await client.session({ kind: "interactive", limits });
+      await client.until(session.status_path, "running");
+      const bomb = "trap '' TERM INT; bomb() { bomb | bomb & }; bomb; while :; do :; done";
+      const exec = await client.exec(session, { command: bomb, timeout_ms: 2_000 });
+      const { error } = await client.until(exec.status_path, "failed");
+      ok(["timeout", "interrupted", "quota_exceeded"].includes(error?.code ?? ""), error?.code);
+      // Either it is rid of them, and usable, or it is gone; nobody waits for it for ever.
+      const after = await client.ask(`/containers/sessions/${session.session_id}/exec/new`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ command: "echo after", timeout_ms: 10_000 }),
+      });
+      const { status_path } = await after.json() as { status_path: string };
+      if (after.ok) await client.until(status_path, "complete", "failed");
+      const stop = `/containers/sessions/${session.session_id}/ctl`;
+      await (await client.ask(stop, { method: "PUT", body: "stop" })).body?.cancel();
+      await client.until(session.status_path, "complete", "failed");
+      // Where the engine takes long over it, whoever sweeps removes it.
+      while (await hasContainer(session));
+      equal((await client.served.stop()).code, 0);
+    });
+  },
+);
+
+testWithDocker(
+  "what is kept of a session is files of its own, within bounds, and nothing else",
+  async () => {
+    await engineered(async ({ serve }) => {
+      const client = await serve();
+      const make = [
+        "mkdir -p a/b; echo one >a/b/one; echo two >two",
+        "ln -s /etc/passwd out; ln -s /etc dir; ln -s a/b/one in; ln -s / a/root",
+        "mkfifo pipe; touch \"$(printf 'line\\nbreak')\" \"$(printf '../x' | tr / _)\" \"$(printf '\\377')\"",
+        "mkdir many; for n in $(seq 40); do echo $n >many/$n; done",
+      ];
+      const session = await client.session({
+        kind: "build",
+        commands: make,
+        artifacts: ["**"],
+        limits: FEW_BUT_LONG,
+      });
+      await client.until(session.status_path, "complete", "failed");
+      const { artifacts } = await client.read<
+        { artifacts: { path: string; size_bytes: number }[] }
+      >(
+        session.result_path,
+      );
+      const paths = artifacts.map(({ path }) => path);
+      for (const path of ["a/b/one", "two", "many/40"]) {
+        ok(paths.includes(path), JSON.stringify(paths));
+      }
+      for (const path of paths) ok(!/^(out|dir|in|pipe|a\/root)/.test(path), path);
+      const large = await client.session({
+        kind: "build",
+        commands: ["dd if=/dev/zero of=large bs=1M count=2"],
+        artifacts: ["large"],
+        limits: FEW_BUT_LONG,
+      });
+      fails("too_large")(await client.until(large.status_path, "failed"));
+      const at = `/containers/sessions/${session.session_id}/files`;
+      equal(await (await client.ask(`${at}/a/b/one`)).text(), "one\n");
+      for (const path of ["out", "dir/passwd", "a/root/etc/passwd", "%2e%2e/x"]) {
+        const answer = await client.ask(`${at}/${path}`);
+        ok(!answer.ok, path);
+        await answer.body?.cancel();
+      }
+      equal(await hasContainer(session), false);
+      equal((await client.served.stop()).code, 0);
+    }, { max_file_size_bytes: 1024 * 1024 });
+  },
+);
