@@ -2,7 +2,13 @@
 import { FileError, hasCode } from "../../fs/error.ts";
 import type { CloneSpec, SessionSpec } from "../../core/containers.ts";
 import { type DockerCli, type DockerProcess, type Ended, firstOf } from "./cli.ts";
-import { type House, RUN_STDIN, runArguments, sessionContainer } from "./container.ts";
+import {
+  cloneContainer,
+  type House,
+  RUN_STDIN,
+  runArguments,
+  sessionContainer,
+} from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import {
   FETCH,
@@ -78,8 +84,7 @@ export function clonesOf(
   return {
     async clone(session, repo, signal) {
       signal.throwIfAborted();
-      // No session's container can have this name.
-      const name = sessionContainer(session.session_id).replace(/^agentd-/, "agentd_clone-");
+      const name = cloneContainer(session.session_id);
       if (busy.has(name)) {
         const detail = "a repository is being put into this session already";
         throw new FileError("conflict", "clone", repo.url, { detail });

@@ -16,6 +16,8 @@ const SHM_MB = 16;
 /** Enough for a parallel build; a fork bomb ends here. */
 export const MAX_PROCESSES = 512;
 const MAX_OPEN_FILES = 4096;
+/** A spare that nobody takes ends by itself after so many seconds; long before, it is removed. */
+const SPARE_WAITS_SECS = 600;
 /** How long a container outlives its session if nobody comes to remove it, in seconds. */
 export const GRACE_SECS = 60;
 
@@ -29,6 +31,8 @@ export const LABELS = {
   role: "agentd.role",
   /** `true` on one that a graceful stop of the runtime ends. */
   ends: "agentd.ends_with_runtime",
+  /** `true` on one that was made ahead: whose it is now is told by its name alone, as labels stay what they were. */
+  spare: "agentd.spare",
 } as const;
 
 /** An image that is there, by its digest, so that nothing changes between the look and the use. */
@@ -37,6 +41,8 @@ export interface FoundImage {
   readonly id: string;
   /** Directories for which the engine would make volumes, which no limit holds. */
   readonly volumes: readonly string[];
+  /** Its own variables: `NAME=value`. */
+  readonly env: readonly string[];
 }
 
 /** What is the same for all containers of a runtime. */
@@ -49,7 +55,7 @@ export interface House {
   readonly network: string;
 }
 
-export type Role = "session" | "clone";
+export type Role = "session" | "clone" | "spare";
 
 export interface Making {
   readonly name: string;
@@ -71,6 +77,22 @@ export function sessionContainer(session: string): string {
   return `agentd-${session}`;
 }
 
+/** Names that no session's container has, as none has a "_" there. */
+export function cloneContainer(session: string): string {
+  return sessionContainer(session).replace(/^agentd-/, "agentd_clone-");
+}
+
+export function spareContainer(id: string): string {
+  return `agentd_spare-${id}`;
+}
+
+/** What a container of ours is by its name. */
+export function called(name: string): { readonly role: Role | "other"; readonly session: string } {
+  const [, clone, spare, session = ""] = /^agentd(?:(_clone-)|(_spare-)|-)(.+)$/.exec(name) ?? [];
+  if (session === "") return { role: "other", session };
+  return { role: clone ? "clone" : spare ? "spare" : "session", session };
+}
+
 /** What the client is told on stdin with `runArguments`: the profile that they name. */
 export const RUN_STDIN: Uint8Array = new TextEncoder().encode(SECCOMP_PROFILE);
 
@@ -89,12 +111,36 @@ export function runArguments(house: House, making: Making): string[] {
     ...bounds(limits),
     ...walls(owner(spec)),
     ...mounts(limits, image, owner(spec)),
-    // An image may name a program of its own; here it is only a place for commands.
-    "--entrypoint=sleep",
-    image.id,
-    String(lifeSecs(making)),
+    ...(making.role === "clone" ? [] : ownProxies(image)),
+    ...program(making),
   ];
 }
+
+/** An image may name a program of its own; here it is only a place for commands. */
+function program(making: Making): string[] {
+  const { id } = making.image;
+  if (making.role !== "spare") return ["--entrypoint=sleep", id, String(lifeSecs(making))];
+  return ["--entrypoint=sh", id, "-c", SPARE, "sh", String(spareLifeSecs(making))];
+}
+
+/**
+ * What a spare runs, given the seconds that its session may live: it waits to be taken, which a signal says, and from then on it is as any session's. The signal is heard once;
+ * what runs in the session later changes nothing by it. The file says that it is heard.
+ */
+const SPARE = `trap taken=1 USR1
+sleep ${SPARE_WAITS_SECS} &
+: >${OWN_DIR}/waits
+[ "$taken" ] || wait $!
+[ "$taken" ] || exit 0
+trap '' USR1
+kill $!
+wait $!
+exec sleep "$1"`;
+
+/** Ends when the spare in which it is run can be taken, and leaves nothing behind. */
+export const SPARE_READY =
+  `until [ -e ${OWN_DIR}/waits ]; do sleep 0.05 || sleep 1; done 2>/dev/null
+rm ${OWN_DIR}/waits`;
 
 /** Who a session's commands are. */
 function owner({ allow_root }: SessionSpec): number {
@@ -106,12 +152,19 @@ function lifeSecs({ spec, now }: Making): number {
   return Math.max(0, Math.ceil((spec.expires_at - now) / 1000)) + GRACE_SECS;
 }
 
+/** Of whole minutes, so that sessions that begin at different moments are alike. */
+function spareLifeSecs({ spec, now }: Making): number {
+  return Math.max(0, Math.ceil((spec.expires_at - now) / 60_000)) * 60 + GRACE_SECS;
+}
+
 function labels({ home }: House, { spec, role, image, ends }: Making): string[] {
+  const whose = role === "spare"
+    ? { [LABELS.spare]: "true" }
+    : { [LABELS.agent]: spec.agent, [LABELS.session]: spec.session_id };
   const all = {
     [LABELS.home]: home,
-    [LABELS.agent]: spec.agent,
-    [LABELS.session]: spec.session_id,
-    [LABELS.role]: role,
+    ...whose,
+    [LABELS.role]: role === "clone" ? role : "session",
     [LABELS.image]: image.name,
     [LABELS.ends]: String(ends),
   };
@@ -148,6 +201,21 @@ function walls(user: number): string[] {
     "--no-healthcheck",
     "--log-driver=none",
   ];
+}
+
+const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+const MAX_PROXY_CHARS = 4096;
+
+/**
+ * Docker's client gives each container it makes the operator's own proxies, with their passwords, from its settings; unless it is told what these variables are. They are what the
+ * image says, or empty, which is as good as none. What fetches repositories keeps the operator's: no code of others runs there.
+ */
+function ownProxies({ env }: FoundImage): string[] {
+  const own = new Map(env.map((one) => [one.slice(0, one.indexOf("=")), one]));
+  return PROXIES.flatMap((name) => [name, name.toLowerCase()]).map((name) => {
+    const set = own.get(name) ?? "";
+    return `--env=${set !== "" && set.length <= MAX_PROXY_CHARS ? set : `${name}=`}`;
+  });
 }
 
 /** All that can be written to, in memory and of a fixed size; nothing of the host. */

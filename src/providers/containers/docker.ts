@@ -10,6 +10,7 @@ import { execIn, signalIn } from "./exec.ts";
 import { filesIn } from "./files.ts";
 import { pullImage } from "./images.ts";
 import { sessionsOf } from "./sessions.ts";
+import { sparesOf } from "./spares.ts";
 import { usageOf } from "./usage.ts";
 
 export const DOCKER = "docker";
@@ -28,6 +29,8 @@ export interface DockerOptions {
   readonly network?: string;
   /** Default: the engine's. */
   readonly runtime?: string;
+  /** How many containers wait for sessions, at the most. Default: none. */
+  readonly spares?: number;
   /** What the client is started with besides this program's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Of the URLs of repositories. Default: `https` alone. */
@@ -41,13 +44,15 @@ export interface DockerOptions {
  * @throws FileError `invalid_request` for a home that can be no label
  */
 export function docker(options: DockerOptions): ContainerProvider {
-  const { images, gitImage, env = {}, protocols = ["https"], now = Date.now } = options;
+  const { images, gitImage, spares = 0, env = {}, protocols = ["https"] } = options;
+  const { now = Date.now } = options;
   const price = options.price ?? { micro_usd_per_second: 0, micro_usd_per_session: 0 };
   const house = houseOf(options);
   const cli = dockerCli({ env });
   const engine = engineOf(cli, now);
   const clones = clonesOf(cli, house, { gitImage, protocols }, now);
-  const sessions = sessionsOf(cli, house, clones.isBusy, now);
+  const ahead = sparesOf(cli, house, { most: spares }, now);
+  const sessions = sessionsOf(cli, house, clones.isBusy, now, ahead);
   let sweeps: Repetition | undefined;
   let closing: Promise<void> | undefined;
 

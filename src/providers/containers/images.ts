@@ -28,7 +28,10 @@ interface Described {
   readonly RepoDigests?: readonly string[] | null;
   readonly Size?: number;
   readonly Created?: string;
-  readonly Config?: { readonly Volumes?: Readonly<Record<string, unknown>> | null } | null;
+  readonly Config?: {
+    readonly Volumes?: Readonly<Record<string, unknown>> | null;
+    readonly Env?: readonly string[] | null;
+  } | null;
 }
 
 export function isReference(image: string): boolean {
@@ -104,7 +107,12 @@ export async function findImage(
     const detail = "the engine has no image of exactly this name; see its list of images";
     throw new FileError("not_found", "find", image, { detail });
   }
-  return { name: image, id: Id, volumes: volumesOf(image, Object.keys(Config?.Volumes ?? {})) };
+  return {
+    name: image,
+    id: Id,
+    volumes: volumesOf(image, Object.keys(Config?.Volumes ?? {})),
+    env: Config?.Env ?? [],
+  };
 }
 
 /** They become mounts like the others, and so must be paths that a mount's flag can say. */

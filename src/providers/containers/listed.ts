@@ -1,16 +1,19 @@
 /** Containers as the engine lists them: whose they are, whether they run, what they died of, and how they are removed. */
 import { type Code, FileError } from "../../fs/error.ts";
 import type { DockerCli } from "./cli.ts";
-import { type House, LABELS } from "./container.ts";
+import { called, type House, LABELS, type Role } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 
 /** The engine answers such questions in some hundredths of a second. */
 const ASK_MS = 30_000;
 
+/** What it is is told by its name: labels stay what they were when it was made. */
 export interface Listed {
   readonly name: string;
   readonly session: string;
-  readonly role: string;
+  readonly role: Role | "other";
+  /** A graceful stop of the runtime ends it. */
+  readonly ends: boolean;
 }
 
 export interface Looked {
@@ -20,39 +23,35 @@ export interface Looked {
   /** Of its own program, once that has ended. */
   readonly exitCode: number;
   readonly home: string | undefined;
+  /** It was made ahead, before it was this session's. */
+  readonly wasSpare: boolean;
 }
 
-/** The filter for all that are ours. */
-export function home(house: House): string {
-  return `label=${LABELS.home}=${house.home}`;
-}
-
-/** All that fit, whether they run or not. @throws FileError `provider_unavailable` */
-export async function listed(cli: DockerCli, filters: readonly string[]): Promise<Listed[]> {
-  const label = (name: string) => `{{.Label ${JSON.stringify(name)}}}`;
-  const format = ["{{.Names}}", label(LABELS.session), label(LABELS.role)].join("\t");
-  const args = ["ps", "--all", "--no-trunc", "--format", format];
-  const wanted = filters.flatMap((filter) => ["--filter", filter]);
-  const said = await cli.ask([...args, ...wanted], "containers", { withinMs: ASK_MS });
+/** All of this home, whether they run or not. @throws FileError `provider_unavailable` */
+export async function listed(cli: DockerCli, house: House): Promise<Listed[]> {
+  const format = `{{.Names}}\t{{.Label ${JSON.stringify(LABELS.ends)}}}`;
+  const ours = `label=${LABELS.home}=${house.home}`;
+  const args = ["ps", "--all", "--no-trunc", "--format", format, "--filter", ours];
+  const said = await cli.ask(args, "containers", { withinMs: ASK_MS });
   return said.split("\n").filter((line) => line !== "").map((line) => {
-    const [name = "", session = "", role = ""] = line.split("\t");
-    return { name, session, role };
+    const [name = "", ends] = line.split("\t");
+    return { name, ends: ends === "true", ...called(name) };
   });
 }
 
 /** Undefined: there is none of that name. @throws FileError `provider_unavailable` */
 export async function look(cli: DockerCli, name: string): Promise<Looked | undefined> {
-  const label = `{{json (index .Config.Labels ${JSON.stringify(LABELS.home)})}}`;
-  const format =
-    `[{{json .State.Running}},{{json .State.OOMKilled}},{{json .State.ExitCode}},${label}]`;
+  const label = (name: string) => `{{json (index .Config.Labels ${JSON.stringify(name)})}}`;
+  const state = ["Running", "OOMKilled", "ExitCode"].map((name) => `{{json .State.${name}}}`);
+  const format = `[${[...state, label(LABELS.home), label(LABELS.spare)]}]`;
   const args = ["container", "inspect", "--format", format, name];
   const ended = await cli.run(args, { withinMs: ASK_MS });
   if (ended.code !== 0) {
     if (/No such container/i.test(ended.stderr)) return undefined;
     throw engineFailure("look", name, ended);
   }
-  const [isRunning, isOutOfMemory, exitCode, home] = JSON.parse(ended.stdout);
-  return { isRunning, isOutOfMemory, exitCode, home };
+  const [isRunning, isOutOfMemory, exitCode, home, spare] = JSON.parse(ended.stdout);
+  return { isRunning, isOutOfMemory, exitCode, home, wasSpare: spare === "true" };
 }
 
 /** With all that runs in it, at once. No error for one that is gone or going. @throws FileError `provider_unavailable` */

@@ -16,6 +16,10 @@ export const DEFAULT_IMAGES = [
 /** Fetches repositories. */
 export const GIT_IMAGE = "alpine/git:2.49.1";
 
+/** Containers that wait for sessions. */
+export const DEFAULT_SPARES = 2;
+const MAX_SPARES = 32;
+
 const amount = z.int().nonnegative();
 const image = z.string().refine(isReference, "a name of an image: NAME:TAG");
 /** As the engine names them; nothing that its client could take for more than a name. */
@@ -35,6 +39,8 @@ export const containerSettings = z.strictObject({
       (network) => !["host", "none"].includes(network),
       "a network of the engine that is neither the host's own nor none",
     ).default("bridge"),
+    /** How many containers are kept ready for sessions like those that were last begun; 0: none. */
+    spares: amount.max(MAX_SPARES).default(DEFAULT_SPARES),
   }).prefault({}),
   /** What agents may use where their policy names no images; the first that is there is taken where a request names none. */
   images: z.array(image).min(1).max(64).default([...DEFAULT_IMAGES]),
@@ -67,6 +73,7 @@ export function containerProviders(options: ContainerProvidersOptions): Containe
         micro_usd_per_session: engine.price_micro_usd_per_session,
       },
       network: engine.network,
+      spares: engine.spares,
       ...(engine.runtime === undefined ? {} : { runtime: engine.runtime }),
       ...(env && { env }),
     })]

@@ -2,15 +2,23 @@
 import { FileError } from "../../fs/error.ts";
 import type { SessionSpec, SessionState } from "../../core/containers.ts";
 import type { DockerCli } from "./cli.ts";
-import { type House, LABELS, RUN_STDIN, runArguments, sessionContainer } from "./container.ts";
+import {
+  type FoundImage,
+  type House,
+  RUN_STDIN,
+  runArguments,
+  sessionContainer,
+} from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import { findImage } from "./images.ts";
 import { lanes } from "./lanes.ts";
+import { type Listed, listed, look, remove } from "./listed.ts";
+import { type Spares, sparesOf, tellTaken } from "./spares.ts";
 import { unless } from "./unless.ts";
-import { home, type Listed, listed, look, remove } from "./listed.ts";
 
 /** A start that takes longer has failed; the usual one takes a fifth of a second. */
 const START_MS = 120_000;
+const TELL_MS = 30_000;
 /** For how long a session is spared by the sweeps of every minute once it was let go: whoever ends the runtime lets go of what shall live on. */
 export const SPARED_MS = 60_000;
 
@@ -35,14 +43,30 @@ export function sessionsOf(
   house: House,
   isBusy: (container: string) => boolean,
   now: () => number,
+  ahead: Spares = sparesOf(cli, house, { most: 0 }, now),
 ): Sessions {
   const held = new Map<string, number>();
   const letGo = new Map<string, number>();
   const lane = lanes();
 
-  const isHeld = ({ name, role, session }: Listed) =>
-    role === "clone" ? isBusy(name) : held.has(session);
+  const isHeld = ({ name, role, session }: Listed) => {
+    if (role === "clone") return isBusy(name);
+    return role === "spare" ? ahead.isOurs(name) : held.has(session);
+  };
   const isSpared = ({ session }: Listed) => now() - (letGo.get(session) ?? -Infinity) < SPARED_MS;
+
+  /** One that waits for it, or one that is made. */
+  async function begin(name: string, spec: SessionSpec, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const alike = ahead.like(spec);
+    const image = findImage(cli, spec.image);
+    const isNew = await alike.take(name, image) ||
+      await made(cli, house, name, await image, spec, signal, now);
+    // Whoever aborted wants none, but one of an earlier life is not for this call to end.
+    if (signal.aborted && isNew) await remove(cli, name).catch(() => {});
+    signal.throwIfAborted();
+    alike.prepare(await image);
+  }
 
   return {
     hold(session) {
@@ -60,8 +84,7 @@ export function sessionsOf(
     async start(spec, signal) {
       const name = sessionContainer(spec.session_id);
       signal.throwIfAborted();
-      const made = lane.run(name, () => making(cli, house, name, spec, signal, now));
-      await unless(signal, made);
+      await unless(signal, lane.run(name, () => begin(name, spec, signal)));
     },
 
     async state(session) {
@@ -81,7 +104,7 @@ export function sessionsOf(
     async sweep(spares) {
       const isOrphan = (one: Listed) => !isHeld(one) && !(spares && isSpared(one));
       let removed = 0;
-      for (const one of (await listed(cli, [home(house)])).filter(isOrphan)) {
+      for (const one of (await listed(cli, house)).filter(isOrphan)) {
         await lane.run(one.name, async () => {
           // Somebody may have taken hold of it in the meantime.
           if (!isOrphan(one)) return;
@@ -95,22 +118,24 @@ export function sessionsOf(
 
     async close() {
       await lane.idle();
-      const ends = await listed(cli, [home(house), `label=${LABELS.ends}=true`]);
-      await Promise.all(ends.map(({ name }) => remove(cli, name)));
+      await ahead.close();
+      const all = await listed(cli, house);
+      const over = all.filter(({ ends, role }) => ends || role === "spare");
+      await Promise.all(over.map(({ name }) => remove(cli, name)));
     },
   };
 }
 
-async function making(
+/** False: it was there. */
+async function made(
   cli: DockerCli,
   house: House,
   name: string,
+  image: FoundImage,
   spec: SessionSpec,
   signal: AbortSignal,
   now: () => number,
-): Promise<void> {
-  signal.throwIfAborted();
-  const image = await findImage(cli, spec.image);
+): Promise<boolean> {
   const args = runArguments(house, {
     name,
     role: "session",
@@ -126,13 +151,13 @@ async function making(
   };
   let ended = await run();
   if (isTaken(ended.stderr)) {
-    if (await isTakenUp(cli, house, name)) return;
+    if (await isTakenUp(cli, house, name)) return false;
     ended = await run();
   }
-  // The engine has made a container before it finds that it cannot start it; and whoever aborted wants none.
-  if (ended.code !== 0 || signal.aborted) await remove(cli, name).catch(() => {});
-  if (ended.code !== 0) throw engineFailure("start", spec.session_id, ended);
-  signal.throwIfAborted();
+  if (ended.code === 0) return true;
+  // The engine has made a container before it finds that it cannot start it.
+  await remove(cli, name).catch(() => {});
+  throw engineFailure("start", spec.session_id, ended);
 }
 
 function isTaken(stderr: string): boolean {
@@ -147,6 +172,8 @@ async function isTakenUp(cli: DockerCli, house: House, name: string): Promise<bo
     const detail = "another runtime on this engine has a session of this name";
     throw new FileError("conflict", "start", name, { detail });
   }
+  // Between its two steps, its being taken may have come to an end with an earlier life.
+  if (found.wasSpare) await cli.run(tellTaken(name), { withinMs: TELL_MS });
   if (found.isRunning) return true;
   await remove(cli, name);
   return false;
