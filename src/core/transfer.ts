@@ -22,6 +22,7 @@ import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import { FIRST_TURN } from "./record.ts";
 import { isOurs } from "./imported.ts";
+import { parseJson } from "./strange.ts";
 import { KEY, MAX_VALUE_BYTES } from "./storage.ts";
 import { key } from "./keys.ts";
 import { pages } from "./pages.ts";
@@ -32,6 +33,8 @@ export const EXPORT_FORMAT = "agentd export";
 export const EXPORT_VERSION = 1;
 /** A line holds one row, whose value grows by a third in base64. */
 const MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES;
+/** What an agent keeps is less deep, with all that is put around it. */
+const MAX_LINE_DEPTH = 1_000;
 /** Rows committed at once. */
 const BATCH_ROWS = 256;
 const BATCH_BYTES = 2 * 1024 * 1024;
@@ -321,7 +324,7 @@ function bytesOf(base64: string): Uint8Array | undefined {
 
 function parseLine(text: string): Record<string, unknown> {
   try {
-    const value = JSON.parse(text);
+    const value = parseJson(text, MAX_LINE_DEPTH);
     if (value && typeof value === "object" && !Array.isArray(value)) return value;
   } catch { /* told below */ }
   throw corrupt(`a line of it is no JSON object: ${JSON.stringify(text.slice(0, 60))}`);

@@ -58,6 +58,11 @@ Deno.test("an import of rows that no agent has is refused, leaves nothing, and t
     );
     deepEqual(await backend.owners({ limit: 10 }), ["@runtime"], what);
   }
+  const deep = `{"k":"kv/a","v":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  await rejects(
+    runtime.importAgent(fileOf([...lines, deep]), { mode: "restore" }),
+    (error) => hasCode(error, "invalid_request"),
+  );
   equal((await runtime.importAgent(fileOf(lines), { mode: "restore" })).id, ID);
   await runtime.stop(0);
 });

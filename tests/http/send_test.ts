@@ -49,6 +49,13 @@ Deno.test("JSON with a payload is an envelope, other JSON a payload", async () =
   assert.equal(await refusal(new Uint8Array([0x22, 0xff, 0x22]), json), "invalid_request");
 });
 
+Deno.test("JSON that is nested too deep is refused where it says that it is JSON, and is text elsewhere", async () => {
+  const deep = "[".repeat(5_000) + "]".repeat(5_000);
+  assert.equal(await refusal(deep, "application/json"), "invalid_request");
+  assert.equal(await refusal(`{"payload":${deep}}`, "application/json"), "invalid_request");
+  assert.deepEqual(await envelope(deep, FORM), { payload: deep });
+});
+
 Deno.test("text is text, even if it looks like JSON", async () => {
   assert.deepEqual(await envelope('{"a":1}', "text/plain"), { payload: '{"a":1}' });
   assert.deepEqual(await envelope("<a/>", "application/xml"), { payload: "<a/>" });
