@@ -145,7 +145,7 @@ await within(async (runtime) => {
       measure: () => drained(runtime, one, depth),
     });
   }
-  await byTurns("ticks of an inbox that was filled before", cases);
+  await byTurns("ticks of an inbox that was filled", cases);
 });
 
 await within(async (runtime) => {
