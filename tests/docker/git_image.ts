@@ -25,13 +25,14 @@ async function gitTree(dir: string): Promise<void> {
   if (await isThere(CERTIFICATES)) await put(dir, CERTIFICATES);
 }
 
-/** The file itself, where a link leads. */
-async function put(dir: string, path: string): Promise<void> {
-  await Deno.mkdir(`${dir}${path.slice(0, path.lastIndexOf("/"))}`, { recursive: true });
-  await Deno.copyFile(path, `${dir}${path}`);
+/** Copies a file of this machine to its own path below `dir`: the file itself, where a link leads. */
+export async function put(dir: string, path: string, to: string = path): Promise<void> {
+  await Deno.mkdir(`${dir}${to.slice(0, to.lastIndexOf("/"))}`, { recursive: true });
+  await Deno.copyFile(path, `${dir}${to}`);
 }
 
-async function librariesOf(...programs: readonly string[]): Promise<string[]> {
+/** What these programs are linked with. */
+export async function librariesOf(...programs: readonly string[]): Promise<string[]> {
   const said = await says("ldd", programs);
   const paths = said.split("\n").flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
   return [...new Set(paths)];

@@ -1,5 +1,6 @@
 /** Images whose `sh` is this machine's dash or bash, with GNU's programs beside it: what most images of others are like. */
 import { image, says } from "./engine.ts";
+import { librariesOf, put } from "./git_image.ts";
 
 export const SHELLS = ["dash", "bash"] as const;
 export type Shell = typeof SHELLS[number];
@@ -20,24 +21,12 @@ async function tree(dir: string, shell: Shell): Promise<void> {
   const all = ["bin", "etc", "tmp", "root", "proc", "sys", "dev", "work", "usr/bin"];
   for (const one of all) await Deno.mkdir(`${dir}/${one}`, { recursive: true });
   const programs = TOOLS.map((tool) => `/usr/bin/${tool}`), sh = `/usr/bin/${shell}`;
-  for (const path of programs) await put(path, dir + path);
-  await put(sh, `${dir}/bin/sh`);
-  for (const library of await librariesOf(sh, ...programs)) await put(library, dir + library);
+  for (const path of programs) await put(dir, path);
+  await put(dir, sh, "/bin/sh");
+  for (const library of await librariesOf(sh, ...programs)) await put(dir, library);
   const users = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n";
   await Deno.writeTextFile(`${dir}/etc/passwd`, users);
   await Deno.chmod(`${dir}/tmp`, 0o1777);
-}
-
-/** The file itself, where a link leads. */
-async function put(path: string, to: string): Promise<void> {
-  await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
-  await Deno.copyFile(path, to);
-}
-
-async function librariesOf(...programs: readonly string[]): Promise<string[]> {
-  const said = await says("ldd", programs);
-  const paths = said.split("\n").flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? []);
-  return [...new Set(paths)];
 }
 
 async function missingShells(): Promise<string | undefined> {

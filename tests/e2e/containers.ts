@@ -106,7 +106,7 @@ export async function hasContainer(session: Accepted): Promise<boolean> {
     "ps",
     "-aq",
     "--filter",
-    `label=agentd.session=${session.session_id}`,
+    `name=^/?agentd-${session.session_id}$`,
   ]);
   return stdout.trim() !== "";
 }

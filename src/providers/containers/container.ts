@@ -6,13 +6,15 @@ import { SECCOMP_PROFILE } from "./seccomp.ts";
 export const WORKDIR = "/work";
 /** For what agentd itself keeps in a container: the pipes of its commands. */
 export const OWN_DIR = "/run/agentd";
-const OWN_MB = 4;
+const MAX_OWN_MB = 16;
 /** `nobody` everywhere, and nobody's file on any host. */
 export const NOBODY = 65534;
 /** Room beside the work directory, in `/tmp`: a part of the disk limit, and this at the most. */
 const MAX_TMP_MB = 64;
-/** `/dev/shm`; what is in it counts as memory, as all files here do. */
-const SHM_MB = 16;
+/** `/dev/shm` */
+const MAX_SHM_MB = 16;
+/** All files count as memory. This much of it they leave, so that who fills them up is told that the disk is full, and the session goes on. */
+const KEPT_MB = 8;
 /** Enough for a parallel build; a fork bomb ends here. */
 export const MAX_PROCESSES = 512;
 const MAX_OPEN_FILES = 4096;
@@ -171,7 +173,17 @@ function labels({ home }: House, { spec, role, image, ends }: Making): string[] 
   return Object.entries(all).map(([name, value]) => `--label=${name}=${value}`);
 }
 
-function bounds({ max_memory_mb, max_cpu_cores }: ContainerLimits): string[] {
+/** Of all that can be written to, in MiB. */
+function sizes({ max_memory_mb, max_disk_mb }: ContainerLimits) {
+  const part = Math.max(1, Math.floor(max_memory_mb / 8));
+  const tmp = Math.max(1, Math.min(MAX_TMP_MB, part, Math.ceil(max_disk_mb / 4)));
+  const shm = Math.min(MAX_SHM_MB, part), own = Math.min(MAX_OWN_MB, part);
+  const most = max_memory_mb - tmp - shm - own - KEPT_MB;
+  return { tmp, shm, own, work: Math.max(1, Math.min(max_disk_mb, most)) };
+}
+
+function bounds(limits: ContainerLimits): string[] {
+  const { max_memory_mb, max_cpu_cores } = limits;
   return [
     `--memory=${max_memory_mb}m`,
     // The same number says: no swap.
@@ -180,7 +192,7 @@ function bounds({ max_memory_mb, max_cpu_cores }: ContainerLimits): string[] {
     `--pids-limit=${MAX_PROCESSES}`,
     `--ulimit=nofile=${MAX_OPEN_FILES}:${MAX_OPEN_FILES}`,
     "--ulimit=core=0:0",
-    `--shm-size=${SHM_MB}m`,
+    `--shm-size=${sizes(limits).shm}m`,
   ];
 }
 
@@ -203,7 +215,9 @@ function walls(user: number): string[] {
   ];
 }
 
-const PROXIES = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+/** What its commands do not have where it is empty. */
+export const PROXIES: readonly string[] = ["HTTP", "HTTPS", "FTP", "NO", "ALL"]
+  .map((one) => `${one}_PROXY`).flatMap((name) => [name, name.toLowerCase()]);
 const MAX_PROXY_CHARS = 4096;
 
 /**
@@ -212,25 +226,25 @@ const MAX_PROXY_CHARS = 4096;
  */
 function ownProxies({ env }: FoundImage): string[] {
   const own = new Map(env.map((one) => [one.slice(0, one.indexOf("=")), one]));
-  return PROXIES.flatMap((name) => [name, name.toLowerCase()]).map((name) => {
+  return PROXIES.map((name) => {
     const set = own.get(name) ?? "";
     return `--env=${set !== "" && set.length <= MAX_PROXY_CHARS ? set : `${name}=`}`;
   });
 }
 
 /** All that can be written to, in memory and of a fixed size; nothing of the host. */
-function mounts({ max_disk_mb }: ContainerLimits, { volumes }: FoundImage, user: number): string[] {
+function mounts(limits: ContainerLimits, { volumes }: FoundImage, user: number): string[] {
   const common = "rw,nosuid,nodev";
-  const tmp = Math.max(1, Math.min(MAX_TMP_MB, Math.ceil(max_disk_mb / 4)));
+  const size = sizes(limits);
   const own = `uid=${user},gid=${user},mode=0700`;
   const taken = [WORKDIR, "/tmp", OWN_DIR];
   return [
     `--workdir=${WORKDIR}`,
     `--env=HOME=${WORKDIR}`,
-    `--tmpfs=${WORKDIR}:${common},exec,size=${max_disk_mb}m,${own}`,
-    `--tmpfs=/tmp:${common},exec,size=${tmp}m,mode=1777`,
-    `--tmpfs=${OWN_DIR}:${common},noexec,size=${OWN_MB}m,${own}`,
+    `--tmpfs=${WORKDIR}:${common},exec,size=${size.work}m,${own}`,
+    `--tmpfs=/tmp:${common},exec,size=${size.tmp}m,mode=1777`,
+    `--tmpfs=${OWN_DIR}:${common},noexec,size=${size.own}m,${own}`,
     ...volumes.filter((path) => !taken.includes(path))
-      .map((path) => `--tmpfs=${path}:${common},noexec,size=${tmp}m,${own}`),
+      .map((path) => `--tmpfs=${path}:${common},noexec,size=${size.tmp}m,${own}`),
   ];
 }

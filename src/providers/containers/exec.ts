@@ -10,15 +10,15 @@ import { FileError } from "../../fs/error.ts";
 import type { DockerCli, DockerProcess, Ended } from "./cli.ts";
 import { engineFailure } from "./failure.ts";
 import { type Frame, frameReader, garbled, type Tape, tape } from "./frames.ts";
+import { whyEnded } from "./listed.ts";
 import { attachOf, beginOf, type Opening, STARTER } from "./relay.ts";
+import { unless } from "./unless.ts";
 import { plain } from "./words.ts";
 
 export { signalIn } from "./signal.ts";
 
 /** How often in a row the way to a command may break while its container runs. */
 const MAX_BREAKS = 5;
-/** An engine that does not say within this whether a container runs does not answer. */
-const ASK_MS = 30_000;
 
 export interface ExecOptions {
   readonly from: OutputPosition | undefined;
@@ -29,7 +29,7 @@ export interface ExecOptions {
 /**
  * `exec` of a provider in one container.
  * @param session what refusals name
- * @throws the signal's reason; what `take` throws; FileError `interrupted`, `provider_unavailable`, `quota_exceeded`, `not_found` (the working directory), `invalid_request`
+ * @throws the signal's reason; what `take` throws; FileError `interrupted`, `out_of_memory` (of the whole session), `provider_unavailable`, `quota_exceeded`, `not_found` (the working directory), `invalid_request`
  */
 export async function execIn(
   cli: DockerCli,
@@ -224,9 +224,8 @@ async function mustRun(
   ended: Ended,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = ["inspect", "--type=container", "--format={{.State.Running}}", container];
-  const running = await cli.ask(args, session, { signal, withinMs: ASK_MS });
-  if (running !== "true") throw interrupted(session, "the session's container has ended");
+  const loss = await unless(signal, whyEnded(cli, container, session));
+  if (loss) throw loss;
   if (/executable file not found|no such file or directory/i.test(ended.stderr)) {
     const detail = "its image has no shell: sh must be in its PATH";
     throw new FileError("invalid_request", "run", session, { detail });

@@ -67,21 +67,34 @@ export async function remove(cli: DockerCli, name: string): Promise<void> {
 /** What the smallest program of the engine says when it finds no program to start. */
 const NO_PROGRAM = 127;
 
+/**
+ * Why a session's container no longer runs; undefined if it does.
+ * @param on what the refusal names
+ * @throws FileError `provider_unavailable`
+ */
+export async function whyEnded(
+  cli: DockerCli,
+  name: string,
+  on: string = name,
+): Promise<FileError | undefined> {
+  const refusal = (code: Code, detail: string) => new FileError(code, "run", on, { detail });
+  const found = await look(cli, name);
+  if (found?.isRunning) return undefined;
+  if (found?.isOutOfMemory) {
+    const detail = "the session used more memory than it may, and the kernel ended it";
+    return refusal("out_of_memory", detail);
+  }
+  return found?.exitCode === NO_PROGRAM
+    ? refusal("invalid_request", "its image has no sleep; take one with a shell and its tools")
+    : refusal("interrupted", "the session's container has ended");
+}
+
 /** Why nothing more comes out of a session's container, as an error for whoever waits for it; `provider_unavailable` where the engine itself is gone. */
 export async function lossOf(cli: DockerCli, name: string): Promise<FileError> {
-  const refusal = (code: Code, detail: string) => new FileError(code, "run", name, { detail });
   try {
-    const found = await look(cli, name);
-    if (found?.isRunning) {
-      return refusal("provider_unavailable", "the engine let go of the command; try again");
-    }
-    if (found?.isOutOfMemory) {
-      const detail = "the session used more memory than it may, and the kernel ended it";
-      return refusal("out_of_memory", detail);
-    }
-    return found?.exitCode === NO_PROGRAM
-      ? refusal("invalid_request", "its image has no sleep; take one with a shell and its tools")
-      : refusal("interrupted", "the session's container has ended");
+    const detail = "the engine let go of the command; try again";
+    return await whyEnded(cli, name) ??
+      new FileError("provider_unavailable", "run", name, { detail });
   } catch (error) {
     if (error instanceof FileError) return error;
     throw error;

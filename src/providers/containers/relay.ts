@@ -1,7 +1,7 @@
 /** What runs beside a command in its container: a shell script that keeps the command's output until somebody has taken it in, and outlives whoever started it. */
 import type { ExecSpec } from "../../core/containers.ts";
 import { FileError } from "../../fs/error.ts";
-import { OWN_DIR, WORKDIR } from "./container.ts";
+import { OWN_DIR, PROXIES, WORKDIR } from "./container.ts";
 
 /** What a pump reads at once, and so the size of a slot and the most in a frame. */
 export const MAX_CHUNK_BYTES = 65_536;
@@ -319,6 +319,7 @@ function scriptOf({ exec_id, command, env, workdir }: ExecSpec): string {
 cd -P ${quoted(dir)} 2>/dev/null || no "$1" absent
 case $PWD/ in ${WORKDIR}/*) ;; *) no "$1" outside ;; esac
 unset OLDPWD
+${PROXIES.map((name) => `[ "$${name}" ] || unset ${name}`).join("\n")}
 exec env ${[...set, markOf(exec_id), "/bin/sh", ...words].map(quoted).join(" ")}
 `;
 }

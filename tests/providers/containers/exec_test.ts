@@ -266,7 +266,7 @@ testInEach("a program that disturbs what carries its output", async ({ exec, run
 });
 
 testInEach("more input than there is room for it", async ({ exec, run }) => {
-  await run("head -c 3000000 /dev/zero >/run/agentd/full");
+  await run("head -c 15600000 /dev/zero >/run/agentd/full");
   await assert.rejects(
     exec("cat", { stdin: new Uint8Array(1_000_000) }),
     (error) => hasCode(error, "quota_exceeded"),

@@ -47,7 +47,7 @@ testWithDocker("a session's container has every wall that the engine has", async
     AutoRemove: false,
     RestartPolicy: { Name: "no" },
     LogConfig: { Type: "none" },
-    ShmSize: 16 * 2 ** 20,
+    ShmSize: 8 * 2 ** 20,
   });
   assert.ok(HostConfig.SecurityOpt.includes("no-new-privileges"));
   assert.ok(HostConfig.SecurityOpt.includes(`seccomp=${SECCOMP_PROFILE}`));
