@@ -33,7 +33,7 @@ const VALUES = [
 
 export const target: Target<{ text: string; value: string; name: number }> = {
   about: "settings are read, or refused by a line that says where they are wrong",
-  sample: 1_500,
+  sample: 600,
   make: (chance) => ({
     text: chance.percent(90) ? brokenText(chance, chance.pick(VALID), VALID) : anyText(chance, 20),
     value: brokenText(chance, chance.pick(VALUES), VALUES),
