@@ -40,7 +40,7 @@ export interface LogLimits {
   readonly settleRows: number;
 }
 
-export const LOG_LIMITS: LogLimits = { ripeBytes: 4 * 1024 * 1024, settleRows: 128 };
+export const LOG_LIMITS: LogLimits = { ripeBytes: 8 * 1024 * 1024, settleRows: 128 };
 /** More follow with a commit that brings more: so many for each of its own. */
 const SETTLE_SHARE = 2;
 /** Rows that follow in a transaction of their own. */

@@ -24,7 +24,7 @@ export interface SqlBackend extends Backend {
 }
 
 /** How long a quiet database's rows wait in the log for their tables. */
-const SETTLE_MS = 1_000;
+const SETTLE_MS = 5_000;
 
 /** `schedule` calls back soon, once the events that wait have had their turn. */
 export function sqlBackend(

@@ -190,7 +190,7 @@ Deno.test("what is in the log at the end of a process that did not close is ther
 });
 
 Deno.test("rows follow from the log into their tables while more are written, and each is read as it stands", async () => {
-  const { backend, db, again } = sqlFixture();
+  const { backend, db, again } = sqlFixture({ ripeBytes: 1_000_000, settleRows: 64 });
   const tables = () => Object.values(db.prepare("SELECT count(*) FROM rows").get()!)[0] as number;
   const big = (k: string) => ({ key: k, value: new Uint8Array(10_000).fill(k.length) });
   const keys = Array.from({ length: 900 }, (_, n) => key.kv(String(n).padStart(4, "0")));
