@@ -33,7 +33,7 @@ async function main(args: string[]): Promise<number> {
   if (![kills, seed].every((n) => Number.isSafeInteger(n) && n >= 0)) {
     return misused("Kills and a seed are whole numbers.");
   }
-  const { lost, doubled, overBudget, damaged, ...counts } = await soak({
+  const { givenUp, lost, doubled, overBudget, damaged, ...counts } = await soak({
     kills,
     seed,
     onKill: (n, accepted) => {
@@ -41,12 +41,16 @@ async function main(args: string[]): Promise<number> {
     },
   });
   for (const [name, count] of Object.entries(counts)) console.log(`${name}: ${count}`);
-  for (const line of [...lost, ...doubled, ...overBudget, ...damaged]) console.error(line);
+  for (const line of [...givenUp, ...lost, ...doubled, ...overBudget, ...damaged]) {
+    console.error(line);
+  }
   console.log(
-    `seed ${seed}, ${kills} kills: ${lost.length} lost, ${doubled.length} doubled, ` +
+    `seed ${seed}, ${kills} kills: ${givenUp.length} given up, ${lost.length} lost, ${doubled.length} doubled, ` +
       `${overBudget.length} over budget, ${damaged.length} damaged`,
   );
-  return lost.length + doubled.length + overBudget.length + damaged.length > 0 ? 1 : 0;
+  return givenUp.length + lost.length + doubled.length + overBudget.length + damaged.length > 0
+    ? 1
+    : 0;
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -4,6 +4,7 @@ import { agentId } from "../../src/core/id.ts";
 import type { Reservation, UsageReport } from "../../src/core/budget.ts";
 import { type Client, connect } from "../../src/http/client.ts";
 import { entries, readJson, readText } from "../../src/fs/use.ts";
+import type { DeadSummary } from "../../conformance/ticks/scene.ts";
 import { inPlace, type Place, type Served } from "../e2e/server.ts";
 import { type Chance, chanceOf } from "../sim/chance.ts";
 import { COST, MODEL, openSeller, PRICE, type Seller } from "./seller.ts";
@@ -31,6 +32,8 @@ export interface Told {
   readonly refused: number;
   readonly asked: number;
   readonly integrityChecks: number;
+  /** Dead letters. None is expected: every try that fails here is made again. */
+  readonly givenUp: readonly string[];
   /** What was promised and is not there, and what was done more often than it may be. All empty, or the promise is broken. */
   readonly lost: readonly string[];
   readonly doubled: readonly string[];
@@ -48,7 +51,7 @@ const MAX_ACKS = 120;
 const START_MS = 700;
 const LIMITS = {
   // A try that a kill cuts off counts as a failed one.
-  retry_ms: Array.from({ length: 100 }, () => 20),
+  retry_ms: Array.from({ length: 100 }, () => 100),
   max_consecutive_failures: 1_000_000,
 };
 /** About half of what is asked for can be had. */
@@ -69,6 +72,7 @@ export async function soak({ seed, kills, onKill }: Plan): Promise<Told> {
     let served: Served | undefined = await serve(place);
     await place.run(["secret", "set", KEY, "--mount", "/compute"], { input: "sk-soak" });
     await makeAgents(await clientOf(place, served), limit);
+    await untilSold(await clientOf(place, served));
     for (let n = 1; n <= kills; n++) {
       const hurried = n > 1 && chance.percent(10);
       if (hurried) {
@@ -132,6 +136,14 @@ async function makeAgents(client: Client, limit: number): Promise<void> {
       limits: LIMITS,
       budgets: { "/compute": { per_day_micro_usd: limit, approvers: [] } },
     });
+  }
+}
+
+/** The seller is looked at in the background, once its key is there. */
+async function untilSold(client: Client): Promise<void> {
+  const files = client.files(AGENTS[0]!);
+  for (let status = ""; status !== "up";) {
+    ({ status } = await readJson<{ status: string }>(files, "/compute/providers/seller/health"));
   }
 }
 
@@ -202,6 +214,7 @@ type Account = Pick<
   | "interrupted"
   | "refused"
   | "asked"
+  | "givenUp"
   | "lost"
   | "doubled"
   | "overBudget"
@@ -217,6 +230,7 @@ async function account(
   const lost: string[] = [];
   const doubled = [...asked].filter(([, times]) => times > 1).map(([what]) => `asked for ${what}`);
   const overBudget: string[] = [];
+  const givenUp: string[] = [];
   const orders = [...accepted.values()];
   let interrupted = 0, refused = 0, jobs = 0;
   for (const id of AGENTS) {
@@ -228,14 +242,21 @@ async function account(
     if (state.ticks !== things.length) {
       doubled.push(`${id} ticked ${state.ticks} times for ${things.length} things`);
     }
+    const letters = await readJson<DeadSummary[]>(files, "/deadletter/list");
+    givenUp.push(
+      ...letters.map((letter) =>
+        `${id} gave up ${letter.id}: ${letter.last_error?.code} ${letter.last_error?.message}`
+      ),
+    );
+    const dead = new Set<string>(letters.map((letter) => letter.id));
     const must = (thing: Thing, what: string) => {
-      if (!names.has(`${thing}.${what}`)) lost.push(`${id} ${thing} ${what}`);
+      if (!dead.has(what) && !names.has(`${thing}.${what}`)) lost.push(`${id} ${thing} ${what}`);
     };
     for (const { id: what, to, deed } of orders) {
       if (to === id) must("heard", what);
       if (to === id && deed.does === "alarm") must("rang", what);
       if (deed.does === "send" && deed.to === id) must("got", what);
-      if (to === id && deed.does === "buy") {
+      if (to === id && deed.does === "buy" && !dead.has(what)) {
         const [got, not] = [names.has(`job.${what}`), names.has(`refused.${what}`)];
         if (got === not) (got ? doubled : lost).push(`${id} bought ${what}`);
         if (not) refused++;
@@ -263,6 +284,7 @@ async function account(
     interrupted,
     refused,
     asked: [...asked.values()].reduce((sum, times) => sum + times, 0),
+    givenUp,
     lost,
     doubled,
     overBudget,
