@@ -2,12 +2,27 @@
 import { manualClock } from "../src/backends/manual_clock.ts";
 import { type MemoryBackend, memoryBackend } from "../src/backends/memory.ts";
 import type { Backend } from "../src/core/backend.ts";
+import type { ContainerProvider } from "../src/core/containers.ts";
+import type { Runtime } from "../src/core/runtime.ts";
 import type { FileService } from "../src/fs/file.ts";
 import { memoryFiles } from "../src/fs/memory.ts";
 import { namespace, subtree } from "../src/fs/namespace.ts";
 import { createAgentd } from "../src/agentd.ts";
 import { agentId } from "../src/core/id.ts";
 import { computeLaws, type ComputeSubject, MODEL, repeater } from "./compute.ts";
+import {
+  acted,
+  acting,
+  BUDGETS,
+  containerLaws,
+  type ContainerSubject,
+  type Line,
+  lineTo,
+  listening,
+  PRICE,
+  running,
+  scripted,
+} from "./containers.ts";
 import { type Feature, fileLawsFor, type FileSubject } from "./files.ts";
 import type { Subject } from "./law.ts";
 import { namespaceLaws, type NamespaceSubject } from "./namespace.ts";
@@ -150,6 +165,64 @@ export function memoryCompute(
   };
 }
 
+/** Two agents of a runtime in memory, with an engine in memory that outlives it; `spoil` is between them and the laws. */
+export function memoryContainers(
+  name = "memory",
+  spoil: (files: FileService) => FileService = (files) => files,
+  spoilEngine: (engine: ContainerProvider) => ContainerProvider = (engine) => engine,
+): Subject<ContainerSubject> {
+  return {
+    name,
+    async open() {
+      const errors: unknown[] = [];
+      const engine = spoilEngine(scripted(acting, { price: PRICE }));
+      let backend = memoryBackend();
+      let line: Line;
+      let runtime: Runtime;
+      async function life() {
+        line = lineTo(engine);
+        runtime = await createAgentd({
+          backend,
+          signer: memorySigner(drawing()),
+          agents: { listening },
+          containers: running(line),
+          onError: (error) => errors.push(error),
+        });
+      }
+      const filesOf = async (id: string) =>
+        spoil(await runtime.files(agentId(id), { viewer: "operator", name: "operator" }));
+      await life();
+      for (const id of ["a", "b"]) {
+        await runtime!.create({ id: agentId(id), agent: "listening", budgets: BUDGETS });
+      }
+      let [files, other] = [await filesOf("a"), await filesOf("b")];
+      return {
+        subject: {
+          get files() {
+            return files;
+          },
+          get other() {
+            return other;
+          },
+          command: acted,
+          state: (session) => engine.state(session),
+          elapse: (ms) => backend.clock.advance(ms),
+          async restart() {
+            line.cut();
+            backend = backend.reopen();
+            await life();
+            [files, other] = [await filesOf("a"), await filesOf("b")];
+          },
+        },
+        async close() {
+          await runtime.stop(0);
+          if (errors.length > 0) throw errors[0];
+        },
+      };
+    },
+  };
+}
+
 /** Every law that can be tried without a world. */
 export const memoryTrials: readonly Trial[] = [
   ...trials(storageLaws, [memoryStorage()]),
@@ -157,4 +230,5 @@ export const memoryTrials: readonly Trial[] = [
   ...trials(namespaceLaws, [namespaces]),
   ...trials(tickLaws, [memoryTicks()]),
   ...trials(computeLaws, [memoryCompute()]),
+  ...trials(containerLaws, [memoryContainers()]),
 ];

@@ -1,5 +1,6 @@
 /** The register of the laws: every list, in the order in which it is told. Who keeps them is said where the subjects are made. */
 import { computeLaws } from "./compute.ts";
+import { containerLaws } from "./containers.ts";
 import { crashLaws } from "./crash.ts";
 import { fileLaws } from "./files.ts";
 import { httpLaws } from "./http.ts";
@@ -50,6 +51,12 @@ export const LISTS: readonly LawList[] = [
     about:
       "What `/compute` keeps of requests to models, jobs and their policy, whoever sells, and wherever its files are read. A subject brings a free model.",
     laws: computeLaws,
+  },
+  {
+    title: "X: containers",
+    about:
+      "What `/containers` keeps of sessions, commands and files, whoever runs them, and wherever its files are read. A subject brings an engine, and puts the few words in which the laws say what a command does into the engine's own.",
+    laws: containerLaws,
   },
   {
     title: "K: after a crash",

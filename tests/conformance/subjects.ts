@@ -1,5 +1,6 @@
 /** Who is tried on this machine, and by which laws. */
 import { computeLaws } from "../../conformance/compute.ts";
+import { containerLaws } from "../../conformance/containers.ts";
 import { fileLawsFor } from "../../conformance/files.ts";
 import { httpLawsFor } from "../../conformance/http.ts";
 import { namespaces } from "../../conformance/memory.ts";
@@ -8,6 +9,8 @@ import { storageLaws } from "../../conformance/storage.ts";
 import { tickLaws } from "../../conformance/ticks.ts";
 import { type Trial, trials } from "../../conformance/trial.ts";
 import { computeSubjects } from "./compute_subjects.ts";
+import { containerSubjects, dockerContainers } from "./container_subjects.ts";
+import { MISSING_DOCKER } from "../docker/engine.ts";
 import { directorySubjects } from "./directory_subjects.ts";
 import { fileSubjects } from "./file_subjects.ts";
 import { clientSubjects, httpSubjects } from "./http_subjects.ts";
@@ -22,5 +25,9 @@ export const TRIALS: readonly Trial[] = [
   ...trials(namespaceLaws, [namespaces]),
   ...trials(tickLaws, tickSubjects),
   ...trials(computeLaws, computeSubjects),
+  ...trials(containerLaws, [
+    ...containerSubjects,
+    ...MISSING_DOCKER === undefined ? [dockerContainers] : [],
+  ]),
   ...httpSubjects.flatMap(([subject, features]) => trials(httpLawsFor(features), [subject])),
 ];

@@ -1,15 +1,21 @@
 /** Files of `/compute` broken on purpose: each with the laws that it breaks, and it breaks no others. */
 import { MODEL } from "../../../conformance/compute.ts";
-import { hasCode } from "../../../src/fs/error.ts";
-import type { FileHandle, FileService, Mode, OpenOptions } from "../../../src/fs/file.ts";
 import { callJson, writeText } from "../../../src/fs/use.ts";
 import { type Broken, forgets, lists, type Spoil } from "./spoil.ts";
+import {
+  asked,
+  at,
+  both,
+  type Loose,
+  refused,
+  showsEverything,
+  told,
+  watched,
+  without,
+} from "./told.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-// deno-lint-ignore no-explicit-any -- whatever the files hold is there to be spoilt
-type Loose = any;
 
 const NEW = /^\/compute\/new$/;
 const POLICY = /^\/compute\/policy$/;
@@ -17,120 +23,6 @@ const RESULT = /\/result$/;
 const STATUS = /\/status$/;
 const STREAM = /\/stream$/;
 const CTL = /\/ctl$/;
-
-/** Spoils handles of paths that match. */
-function at(
-  where: RegExp,
-  mode: Mode,
-  spoil: (handle: FileHandle, files: FileService, path: string) => Partial<FileHandle>,
-): Spoil {
-  return (files) => ({
-    ...files,
-    async open(path: string, opened: Mode, options?: OpenOptions) {
-      const handle = await files.open(path, opened, options);
-      if (opened !== mode || !where.test(path)) return handle;
-      return { ...handle, ...spoil(handle, files, path) };
-    },
-  });
-}
-
-/** Another value than the file's, or the call's answer. */
-function told(where: RegExp, mode: "read" | "call", change: (value: Loose) => Loose): Spoil {
-  return at(where, mode, (handle) => {
-    let isRead = false;
-    return {
-      async read() {
-        if (isRead) return undefined;
-        isRead = true;
-        return encoder.encode(JSON.stringify(change(JSON.parse(await whole(handle)))));
-      },
-    };
-  });
-}
-
-async function whole(handle: FileHandle): Promise<string> {
-  let text = "";
-  for (let chunk = await handle.read(); chunk; chunk = await handle.read()) {
-    text += decoder.decode(chunk);
-  }
-  return text;
-}
-
-/** Another request than the one that was written. */
-function asked(where: RegExp, mode: "write" | "call", change: (value: Loose) => Loose): Spoil {
-  return at(where, mode, (handle) => ({
-    write: (data) => handle.write(encoder.encode(JSON.stringify(change(parsed(data))))),
-  }));
-}
-
-function parsed(data: Uint8Array): Loose {
-  return JSON.parse(decoder.decode(data));
-}
-
-/** Other events than the stream's, or none, to those who watch. */
-function watched(change: (event: Loose) => Loose | undefined): Spoil {
-  return at(STREAM, "watch", (handle) => ({
-    async read() {
-      for (let chunk = await handle.read(); chunk; chunk = await handle.read()) {
-        const event = change(parsed(chunk));
-        if (event !== undefined) return encoder.encode(JSON.stringify(event));
-      }
-      return undefined;
-    },
-  }));
-}
-
-/** After a refusal, does this. */
-function refused(
-  where: RegExp,
-  mode: "write" | "call",
-  then: (files: FileService, path: string, sent: string) => Promise<unknown>,
-): Spoil {
-  return at(where, mode, (handle, files, path) => {
-    let sent = "";
-    async function trying<T>(run: () => Promise<T>): Promise<T> {
-      try {
-        return await run();
-      } catch (error) {
-        await then(files, path, sent);
-        throw error;
-      }
-    }
-    return {
-      write(data) {
-        sent += decoder.decode(data);
-        return handle.write(data);
-      },
-      read: () => trying(() => handle.read()),
-      close: () => trying(() => handle.close()),
-    };
-  });
-}
-
-function both(...spoils: readonly Spoil[]): Spoil {
-  return (files) => spoils.reduce((spoilt, spoil) => spoil(spoilt), files);
-}
-
-function showsEverything(): Spoil {
-  let before: FileService | undefined;
-  return (files) => {
-    const other = before;
-    before = files;
-    async function or<T>(run: (files: FileService) => Promise<T>): Promise<T> {
-      try {
-        return await run(files);
-      } catch (error) {
-        if (!other || !hasCode(error, "not_found")) throw error;
-        return await run(other);
-      }
-    }
-    return {
-      ...files,
-      open: (path, mode, options) => or((files) => files.open(path, mode, options)),
-      stat: (path) => or((files) => files.stat(path)),
-    };
-  };
-}
 
 function cancelsAll(): Spoil {
   const cancelled = new Set<string>();
@@ -161,13 +53,6 @@ function mixes(): Spoil {
 
 const POLICY_FIELDS = ["prefer", "max_concurrent", "blocked_models", "allowed_models"];
 
-function without(...names: readonly string[]): (value: Loose) => Loose {
-  return (value) =>
-    Array.isArray(value)
-      ? value
-      : Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name)));
-}
-
 export const brokenCompute: readonly Broken[] = [
   [
     "says that a job runs before it does",
@@ -185,16 +70,20 @@ export const brokenCompute: readonly Broken[] = [
     "C2 C13",
     () => told(RESULT, "read", (result) => ({ ...result, cost_micro_usd: 0.5 })),
   ],
-  ["numbers chunks from 0", "C3 C4", () => watched((event) => ({ ...event, seq: event.seq - 1 }))],
+  [
+    "numbers chunks from 0",
+    "C3 C4",
+    () => watched(STREAM, (event) => ({ ...event, seq: event.seq - 1 })),
+  ],
   [
     "loses the first chunk",
     "C3 C4 C5 C15",
-    () => watched((event) => event.seq === 1 ? undefined : event),
+    () => watched(STREAM, (event) => event.seq === 1 ? undefined : event),
   ],
   [
     "does not say why an answer ends",
     "C3 C4 C5",
-    () => watched(without("finish_reason")),
+    () => watched(STREAM, without("finish_reason")),
   ],
   ["begins every watch anew", "C4", () => forgets("watch", "after")],
   [
