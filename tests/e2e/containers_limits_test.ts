@@ -3,7 +3,11 @@ import { deepEqual, equal, ok } from "../assert.ts";
 import { testWithDocker } from "../docker/engine.ts";
 import { type Client, engineered, hasContainer, processesOf, type Status } from "./containers.ts";
 
-const FEW = { max_time_secs: 4, max_memory_mb: 64, max_disk_mb: 16 };
+/** Enough time for whoever comes to another limit; those that only time ends have less. */
+const FEW = { max_time_secs: 60, max_memory_mb: 64, max_disk_mb: 16 };
+const SHORT = { max_time_secs: 4 };
+/** Enough to begin among so many. */
+const SOME = { max_time_secs: 12 };
 
 interface Bad {
   readonly command: string | string[];
@@ -29,10 +33,15 @@ const BAD: Readonly<Record<string, Bad>> = {
   "memory without end, as files": {
     command: "for dir in /dev/shm /tmp .; do dd if=/dev/zero of=$dir/a bs=1M; done; exit 1",
     limits: { max_memory_mb: 24 },
-    ends: fails("out_of_memory"),
+    // The disk is full before the memory is.
+    ends({ status, error }, { exit_code, stderr }) {
+      deepEqual([status, error?.code, exit_code], ["failed", "agent_error", 1]);
+      equal(stderr.match(/No space left on device/g)?.length, 3, stderr);
+    },
   },
   "a fork bomb": {
     command: "bomb() { bomb | bomb & }; bomb; while :; do :; done",
+    limits: SOME,
     ends({ status, error }) {
       equal(status, "failed");
       // Whichever limit it comes to first.
@@ -47,10 +56,11 @@ const BAD: Readonly<Record<string, Bad>> = {
       ok(stderr.includes("No space left on device"), stderr);
     },
   },
-  "a loop without end": { command: "while :; do :; done", ends: fails("timeout") },
-  "sleep without end": { command: ["sleep", "100000"], ends: fails("timeout") },
+  "a loop without end": { command: "while :; do :; done", limits: SHORT, ends: fails("timeout") },
+  "sleep without end": { command: ["sleep", "100000"], limits: SHORT, ends: fails("timeout") },
   "output without end": {
     command: "yes",
+    limits: SOME,
     ends(status, { stdout }) {
       fails("timeout")(status);
       ok(stdout.length <= 1024 * 1024 + 1_000, `${stdout.length}`);
@@ -59,6 +69,7 @@ const BAD: Readonly<Record<string, Bad>> = {
   },
   "no ear for signals": {
     command: "trap '' TERM INT HUP QUIT; while :; do sleep 1000; done",
+    limits: SOME,
     ends: fails("timeout"),
   },
 };
