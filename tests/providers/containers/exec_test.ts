@@ -6,6 +6,7 @@ import { needs } from "../../needs.ts";
 import type { ExecOutput, OutputPosition } from "../../../src/core/containers.ts";
 import { hasCode } from "../../../src/fs/error.ts";
 import { dockerCli } from "../../../src/providers/containers/cli.ts";
+import { WORKDIR } from "../../../src/providers/containers/container.ts";
 import { bytesOf, type OwnSession, ownSession, textOf } from "./commands.ts";
 
 const testWithDocker = needs(MISSING_DOCKER);
@@ -71,8 +72,8 @@ testInEach("streams that are closed, shared or never used", async ({ run }) => {
 
 testInEach("a directory to run in", async ({ run, exec }) => {
   await run("mkdir -p 'a b/-c'; ln -s /etc out; ln -s 'a b' in");
-  assert.equal((await run("pwd", { workdir: "a b/-c" })).stdout, "/work/a b/-c\n");
-  assert.equal((await run("pwd", { workdir: "in" })).stdout, "/work/a b\n");
+  assert.equal((await run("pwd", { workdir: "a b/-c" })).stdout, `${WORKDIR}/a b/-c\n`);
+  assert.equal((await run("pwd", { workdir: "in" })).stdout, `${WORKDIR}/a b\n`);
   await assert.rejects(exec("pwd", { workdir: "none" }), (error) => hasCode(error, "not_found"));
   await assert.rejects(
     exec("pwd", { workdir: "out" }),
