@@ -46,6 +46,8 @@ Deno.test("settings that cannot be are refused with the place", () => {
     [{ docker: { runtime: "--privileged" } }, /docker\.runtime/],
     [{ docker: { price_micro_usd_per_second: 0.5 } }, /price_micro_usd_per_second/],
     [{ docker: { privileged: true } }, /privileged/],
+    [{ docker: { spares: -1 } }, /docker\.spares/],
+    [{ docker: { spares: 33 } }, /docker\.spares/],
     [{ images: [] }, /images/],
     [{ images: ["--all"] }, /images\[0\]/],
     [{ git_image: "a b" }, /git_image/],
