@@ -3,8 +3,8 @@ import type { AgentdOptions } from "../../src/agentd.ts";
 import type { Scene } from "../ticks/scene.ts";
 import type { Agents, TickSubject } from "../ticks/subject.ts";
 
-/** What is sold by somebody outside, who outlives every runtime. */
-export type Outside = Pick<Partial<AgentdOptions>, "compute" | "services">;
+/** What is sold by somebody outside, who outlives every runtime. Each life asks for it anew. */
+export type Outside = Pick<Partial<AgentdOptions>, "compute" | "containers" | "services">;
 
 /** Something to do, that can be done again from its beginning without harm, and what must be so in the end. */
 export interface Workload {
