@@ -134,8 +134,8 @@ Deno.test("usage is read of control groups of both versions", () => {
     "cpu_ns 30716516\npeak 3821568\nio1 253:0 Read 4096\nio1 253:0 Write 8192\nio1 Total 12288\n";
   const two =
     "cpu2 usage_usec 30716\ncpu2 user_usec 20000\nnow 1000\npeak 3821568\nio2 253:0 rbytes=4096 wbytes=8192 rios=1\n";
-  for (const  of of[one, two]) {
-    assert.deepEqual(usageIn(of + net), {
+  for (const told of [one, two]) {
+    assert.deepEqual(usageIn(told + net), {
       cpu_time_ms: 31,
       peak_memory_bytes: 3821568,
       disk_writes_bytes: 8192,
