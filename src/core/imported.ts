@@ -1,6 +1,6 @@
 /** What rows of a file must be, so that who reads them later is not led astray: their keys as the runtime writes them, and its own counts as counts. */
 import { z } from "zod";
-import { decodeJson } from "./code.ts";
+import { decodeJson, encodeJson } from "./code.ts";
 import { key } from "./keys.ts";
 import type { Row } from "./storage.ts";
 
@@ -72,6 +72,19 @@ export function isOurs({ key: at, value }: Row): boolean {
   if (!OBJECTS.test(at)) return true;
   const parsed = valueOf(value);
   return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
+}
+
+const JOBS = key.open("job/");
+const IMPORTED = { imported: true };
+
+/** A job that was open in the life that was exported is known as one of another life: what it has outside may be that life's still, and is asked for by its id alone. */
+export function adopted(row: Row): Row {
+  return row.key.startsWith(JOBS) ? { key: row.key, value: encodeJson(IMPORTED) } : row;
+}
+
+/** Was the job of this marker open in another life? */
+export function isImported({ value }: Row): boolean {
+  return decodeJson<Partial<typeof IMPORTED>>(value).imported === true;
 }
 
 /** Undefined for what is no JSON. */

@@ -30,6 +30,7 @@ import {
 } from "./job_row.ts";
 import { eventsBehind, type JobStream, openJobStream } from "./job_stream.ts";
 import { wasNotAsked } from "./ending.ts";
+import { isImported } from "./imported.ts";
 import { storeBytes, storedAt } from "./stored.ts";
 
 /** How long a finished job is kept; older ones go a few at each job's end. */
@@ -80,6 +81,9 @@ export interface JobBook {
 /** Why a job's signal is aborted when it is cancelled, or cut off. */
 const CANCELLED = "the job was cancelled";
 const CUT_OFF = { stopped: "the runtime stops", deleted: "the agent is deleted" } as const;
+
+const NOT_KNOWN = "the runtime stopped while it ran; it is not known what has become of it";
+const LEFT_BEHIND = "it was begun where the agent was exported, and does not go on here";
 
 /** The agent whose jobs they are. */
 export interface JobHome {
@@ -501,19 +505,19 @@ export function openJobs(
         if (!bytes) continue;
         const row = decodeJson<JobRow>(bytes);
         if (running.has(row.id)) continue;
-        if (row.status === "pending" || kinds(mountOf(row))?.resumes) {
+        const resumes = kinds(mountOf(row))?.resumes ?? false;
+        const isOthers = resumes && isImported(marker);
+        if (!isOthers && (row.status === "pending" || resumes)) {
           pending.push(row);
           continue;
         }
+        const isUnknown = row.status !== "pending";
         await finish(row, {
           status: "failed",
-          cost: undefined,
-          isFree: false,
-          isUnknown: true,
-          error: {
-            code: "interrupted",
-            message: "the runtime stopped while it ran; it is not known what has become of it",
-          },
+          cost: isUnknown ? undefined : 0,
+          isFree: !isUnknown,
+          isUnknown,
+          error: { code: "interrupted", message: isOthers ? LEFT_BEHIND : NOT_KNOWN },
         });
       }
       // Only in an agent that has come to be open: of one that has not, another comes.

@@ -21,7 +21,7 @@ import { checkedMounts, withoutDirectories } from "./mounts.ts";
 import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import { FIRST_TURN } from "./record.ts";
-import { isOurs } from "./imported.ts";
+import { adopted, isOurs } from "./imported.ts";
 import { parseJson } from "./strange.ts";
 import { KEY, MAX_VALUE_BYTES } from "./storage.ts";
 import { key } from "./keys.ts";
@@ -209,7 +209,7 @@ export async function importRows(
       if (row.key === key.agent) record = decodeJson<AgentRecord>(row.value);
       else if (mode === "clone" && NOT_CLONED.some((p) => row.key.startsWith(p))) { /* stays */ }
       else {
-        batch.push(row);
+        batch.push(adopted(row));
         bytes += row.value.length;
         if (batch.length >= BATCH_ROWS || bytes >= BATCH_BYTES) await flush();
       }

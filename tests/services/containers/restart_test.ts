@@ -1,9 +1,19 @@
 /** A restart in the midst of it: what runs goes on, each byte is told once, and what is gone is said to be. */
 import type { Backend } from "../../../src/core/backend.ts";
-import { readJson } from "../../../src/fs/use.ts";
-import { deepEqual, equal, ok } from "../../assert.ts";
+import type { UsageReport } from "../../../src/core/budget.ts";
+import { agentId } from "../../../src/core/id.ts";
+import { callText, readJson } from "../../../src/fs/use.ts";
+import { deepEqual, equal, match, ok, rejects } from "../../assert.ts";
 import { lineTo, scripted } from "./scripted.ts";
-import { type Accepted, type Open, type Output, test, untilKilled } from "./world.ts";
+import {
+  type Accepted,
+  ID,
+  type Open,
+  type Output,
+  type Status,
+  test,
+  untilKilled,
+} from "./world.ts";
 
 const WORDS = ["one ", "two grü", "ß three ", "four "];
 
@@ -220,4 +230,36 @@ test("a session that waits for its turn begins after a restart", async (open) =>
   while (engine.begun.length < 2) await Promise.resolve();
   await second.ctl(two, "stop");
   deepEqual(engine.begun, ["1", "2"]);
+});
+
+test("an agent from a file takes up no session: it is another's, or was never allowed here", async (open) => {
+  const engine = scripted(({ killed }) => untilKilled(killed));
+  const world = await open([engine]);
+  await world.policy({ max_concurrent: 1 });
+  const one = await world.begin({ kind: "interactive" });
+  await world.until(one, "running");
+  const given = await world.exec(one, "x");
+  while (engine.begun.length === 0) await Promise.resolve();
+  const waits = await world.begin({ commands: ["y"] });
+  const other = agentId("other");
+  const file = await Array.fromAsync(await world.runtime.exportAgent(ID));
+  await world.runtime.importAgent(
+    (async function* () {
+      yield* file;
+    })(),
+    { id: other, mode: "restore" },
+  );
+  const files = await world.as("operator", other);
+  for (const { status_path } of [one, given, waits]) {
+    const { status, error } = await readJson<Status>(files, status_path);
+    deepEqual([status, error?.code], ["failed", "interrupted"]);
+    match(error!.message, /begun where the agent was exported/);
+  }
+  const there = `/containers/sessions/${one.session_id}`;
+  await rejects(callText(files, `${there}/exec/new`, "z"), { code: "not_ready" });
+  await callText(files, `${there}/ctl`, "stop");
+  deepEqual([engine.running(), engine.begun], [[one.session_id], ["x"]]);
+  const { day } = await readJson<UsageReport>(files, "/budget/usage");
+  equal(day.reserved_micro_usd, 0);
+  equal((await world.until(one, "running")).status, "running");
 });
