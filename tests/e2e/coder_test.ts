@@ -46,7 +46,7 @@ function settings(url: string, image: string) {
   return {
     compute: { discover: false, cloud: [{ id: "toy", url, secret: "TOY_KEY", prices }] },
     containers: {
-      docker: { price_micro_usd_per_second: 70, price_micro_usd_per_session: 3 },
+      docker: { price_micro_usd_per_second: 70, price_micro_usd_per_session: 3, spares: 0 },
       images: [image],
     },
   };
@@ -151,7 +151,7 @@ for (const end of ["kill", "stop"] as const) {
         `${place.dir}/.agentd/agentd.json`,
         JSON.stringify({
           compute: { discover: false, servers: [{ id: "here", url: llama.url }] },
-          containers: { images: [image] },
+          containers: { images: [image], docker: { spares: 0 } },
         }),
       );
       const agentd = doing(place);

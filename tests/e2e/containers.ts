@@ -1,7 +1,11 @@
 /** Sessions of a real server on a real engine, by HTTP as any client has them; no container of a test outlives it. */
+import { digest } from "../../src/core/code.ts";
 import { equal, ok } from "../assert.ts";
 import { busyboxImage, docker } from "../docker/engine.ts";
 import { inPlace, type Place, type Served } from "./server.ts";
+
+/** Of a data directory's digest, by which the server's containers are known. */
+const LABEL_CHARS = 32;
 
 export const AGENT = "abc";
 
@@ -68,9 +72,11 @@ export async function engineered(
 ): Promise<void> {
   const image = await busyboxImage();
   const homes = new Set<string>();
+  let label: string | undefined;
   try {
     await inPlace(async (place) => {
       await Deno.mkdir(`${place.dir}/.agentd`);
+      label = digest(Deno.realPathSync(`${place.dir}/.agentd`)).slice(0, LABEL_CHARS);
       const settings = { compute: { discover: false }, containers: { images: [image] } };
       await Deno.writeTextFile(`${place.dir}/.agentd/agentd.json`, JSON.stringify(settings));
       let isFirst = true;
@@ -97,6 +103,10 @@ export async function engineered(
     });
   } finally {
     for (const session of homes) await docker(["rm", "-f", `agentd-${session}`]);
+    // A server that was killed leaves what waits for sessions behind.
+    const { stdout } = await docker(["ps", "-aq", "--filter", `label=agentd.home=${label}`]);
+    const left = stdout.split("\n").filter(Boolean);
+    if (left.length > 0) await docker(["rm", "-f", ...left]);
   }
 }
 

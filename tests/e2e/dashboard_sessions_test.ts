@@ -10,7 +10,7 @@ const HOSTILE = `<img src=x onerror="document.title='taken'">`;
 
 test("sessions are told with what they print, as they print it, and how they ended", async () => {
   const image = await busyboxImage();
-  const settings = { containers: { images: [image] } };
+  const settings = { containers: { images: [image], docker: { spares: 0 } } };
   await scene(async ({ served, ask, open }) => {
     const { page, complaints } = await open();
     await page.goto(`${served.url}/#abc`);
