@@ -1,9 +1,11 @@
 /** The images that the engine has: a list that is known without asking, and the one look that a start takes. */
+import { z } from "zod";
 import { FileError } from "../../fs/error.ts";
 import type { ImageInfo } from "../../core/containers.ts";
 import type { DockerCli } from "./cli.ts";
 import type { FoundImage } from "./container.ts";
 import { engineFailure } from "./failure.ts";
+import { saidIn } from "./said.ts";
 import { plain } from "./words.ts";
 
 /** Of a list; who has more sees the newest. */
@@ -21,18 +23,18 @@ const REFERENCE = new RegExp(
     "(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[a-f0-9]{64})?$",
 );
 
+const names = z.array(z.string()).nullish();
+
 /** What is read of an image's description. */
-interface Described {
-  readonly Id?: string;
-  readonly RepoTags?: readonly string[] | null;
-  readonly RepoDigests?: readonly string[] | null;
-  readonly Size?: number;
-  readonly Created?: string;
-  readonly Config?: {
-    readonly Volumes?: Readonly<Record<string, unknown>> | null;
-    readonly Env?: readonly string[] | null;
-  } | null;
-}
+const description = z.object({
+  Id: z.string().optional(),
+  RepoTags: names,
+  RepoDigests: names,
+  Size: z.number().optional(),
+  Created: z.string().optional(),
+  Config: z.object({ Volumes: z.record(z.string(), z.unknown()).nullish(), Env: names }).nullish(),
+});
+type Described = z.output<typeof description>;
 
 export function isReference(image: string): boolean {
   return image.length <= 256 && REFERENCE.test(image);
@@ -71,16 +73,17 @@ async function described(cli: DockerCli, ids: readonly string[]): Promise<Descri
   if (ended.code !== 0 && !/No such image/i.test(ended.stderr)) {
     throw engineFailure("list", "images", ended);
   }
-  return ended.stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line));
+  return ended.stdout.split("\n").filter((line) => line !== "")
+    .map((line) => saidIn(description, line, "images"));
 }
 
 function infosOf({ Id, RepoTags, Size, Created }: Described): ImageInfo[] {
   const id = plain(Id ?? "", 100);
   const at = Date.parse(Created ?? "");
-  return (RepoTags ?? []).filter((name) => REFERENCE.test(name)).map((name) => ({
+  return (RepoTags ?? []).filter(isReference).map((name) => ({
     name,
     id,
-    size_bytes: Number.isSafeInteger(Size) ? Size! : 0,
+    size_bytes: Number.isSafeInteger(Size) ? Math.max(0, Size!) : 0,
     // The year 1 is how the engine says that it does not know.
     created_at: at > 0 ? new Date(at).toISOString() : null,
   }));
@@ -101,7 +104,7 @@ export async function findImage(
     withinMs: LOOK_MS,
     ...(signal && { signal }),
   });
-  const { Id, RepoTags, RepoDigests, Config } = JSON.parse(said) as Described;
+  const { Id, RepoTags, RepoDigests, Config } = saidIn(description, said, image);
   const names: readonly string[] = [...(RepoTags ?? []), ...(RepoDigests ?? [])];
   if (Id === undefined || !names.includes(tagged(image))) {
     const detail = "the engine has no image of exactly this name; see its list of images";

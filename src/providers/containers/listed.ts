@@ -1,8 +1,10 @@
 /** Containers as the engine lists them: whose they are, whether they run, what they died of, and how they are removed. */
+import { z } from "zod";
 import { type Code, FileError } from "../../fs/error.ts";
 import type { DockerCli } from "./cli.ts";
 import { called, type House, LABELS, type Role } from "./container.ts";
 import { engineFailure } from "./failure.ts";
+import { saidIn } from "./said.ts";
 
 /** The engine answers such questions in some hundredths of a second. */
 const ASK_MS = 30_000;
@@ -39,19 +41,29 @@ export async function listed(cli: DockerCli, house: House): Promise<Listed[]> {
   });
 }
 
+/** As `look` asks for it. A label that is not there is empty, or null. */
+const label = z.string().nullish();
+const sight = z.tuple([z.boolean(), z.boolean(), z.int(), label, label]);
+
 /** Undefined: there is none of that name. @throws FileError `provider_unavailable` */
 export async function look(cli: DockerCli, name: string): Promise<Looked | undefined> {
-  const label = (name: string) => `{{json (index .Config.Labels ${JSON.stringify(name)})}}`;
+  const labelled = (name: string) => `{{json (index .Config.Labels ${JSON.stringify(name)})}}`;
   const state = ["Running", "OOMKilled", "ExitCode"].map((name) => `{{json .State.${name}}}`);
-  const format = `[${[...state, label(LABELS.home), label(LABELS.spare)]}]`;
+  const format = `[${[...state, labelled(LABELS.home), labelled(LABELS.spare)]}]`;
   const args = ["container", "inspect", "--format", format, name];
   const ended = await cli.run(args, { withinMs: ASK_MS });
   if (ended.code !== 0) {
     if (/No such container/i.test(ended.stderr)) return undefined;
     throw engineFailure("look", name, ended);
   }
-  const [isRunning, isOutOfMemory, exitCode, home, spare] = JSON.parse(ended.stdout);
-  return { isRunning, isOutOfMemory, exitCode, home, wasSpare: spare === "true" };
+  const [isRunning, isOutOfMemory, exitCode, home, spare] = saidIn(sight, ended.stdout, name);
+  return {
+    isRunning,
+    isOutOfMemory,
+    exitCode,
+    home: home ?? undefined,
+    wasSpare: spare === "true",
+  };
 }
 
 /** With all that runs in it, at once. No error for one that is gone or going. @throws FileError `provider_unavailable` */
