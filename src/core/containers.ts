@@ -13,22 +13,31 @@ export const MAX_STDIN_BYTES = 1024 * 1024;
 /** Of a request with all its files. */
 export const MAX_REQUEST_FILES = 64;
 
-const kind = z.union([
-  z.enum(CONTAINER_KINDS),
-  z.templateLiteral(["custom:", z.string().min(1).max(64)]),
-]);
+const kind = z.union(
+  [z.enum(CONTAINER_KINDS), z.templateLiteral(["custom:", z.string().min(1).max(64)])],
+  `it is one of ${CONTAINER_KINDS.join(", ")}`,
+);
 
 /** Text is run by the image's `sh -c`; a list is run as it is. */
-export const command = z.union([
-  z.string().min(1).max(MAX_COMMAND_BYTES),
-  z.array(z.string().max(MAX_COMMAND_BYTES)).min(1).max(256),
-]);
+export const command = z.union(
+  [
+    z.string().min(1).max(MAX_COMMAND_BYTES),
+    z.array(z.string().max(MAX_COMMAND_BYTES)).min(1).max(256),
+  ],
+  "a command is a text, or a list of a program and its arguments",
+);
 export type Command = z.infer<typeof command>;
 
 /** A value may refer to a secret that is bound to `/containers`: `{{secret:NAME}}`. */
 export const environment = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/),
   z.string().max(32 * 1024),
+  {
+    error: ({ code }) =>
+      code === "invalid_key"
+        ? "a name is of letters, digits and _, 128 at the most, and begins with no digit"
+        : undefined,
+  },
 ).refine((env) => Object.keys(env).length <= 128, "at most 128 variables");
 
 export const limits = z.strictObject({
@@ -64,7 +73,10 @@ export const repository = z.strictObject({
 export type Repository = z.infer<typeof repository>;
 
 /** A file's content: text, or bytes in base64. */
-export const content = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
+export const content = z.union(
+  [z.string(), z.strictObject({ base64: z.base64() })],
+  "a file is a text, or { base64 }",
+);
 
 /** What is written to `/containers/new`. */
 export const containerRequest = z.strictObject({

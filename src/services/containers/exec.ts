@@ -55,7 +55,8 @@ export function execPaths(session: string, id: string) {
 export function execNew(view: AgentView, secrets: Secrets, session: string): Node {
   return file({
     type: "text/plain; charset=utf-8",
-    about: "runs a command in the session: a command as text, or { command, env?, workdir?, " +
+    about:
+      "runs a command in the session, once it runs: a command as text, or { command, env?, workdir?, " +
       "stdin?, timeout_ms?, idempotency_key?, notify? }; answers { exec_id, status, status_path, " +
       "output_path, result_path } at once",
     only: { call: CALLERS },
@@ -69,7 +70,7 @@ export function execNew(view: AgentView, secrets: Secrets, session: string): Nod
         request: order as unknown as Json,
         ...(key === undefined ? {} : { idempotency: { scope: `containers/${session}`, key } }),
       }, async (): Promise<JobTerms> => {
-        mustRun(await view.jobs(MOUNT).get(session));
+        mustTakeCommands(await view.jobs(MOUNT).get(session));
         filledEnv(secrets, view.id, request.env);
         const input: ExecInput = {
           command: request.command,
@@ -91,6 +92,12 @@ export function execNew(view: AgentView, secrets: Secrets, session: string): Nod
       return JSON.stringify(answer);
     },
   });
+}
+
+/** One that has not begun takes them too: they wait for it. @throws FileError `not_ready` */
+function mustTakeCommands(job: Job | undefined): void {
+  const state = job && stateOf(job);
+  if (state !== "provisioning" && state !== "cloning") mustRun(job);
 }
 
 /** @throws FileError `not_ready` */

@@ -154,7 +154,42 @@ test("signals go to the command, by name, and to one that runs", async (open) =>
   equal(engine.signals.length, 3);
 });
 
-test("a session that has ended, or has not begun, takes no command", async (open) => {
+test("commands that come before the session runs wait for it, and end with it where it never does", async (open) => {
+  const engine = scripted(shell);
+  const { begin, ctl, exec, ended, files, policy, until } = await open([engine]);
+  await policy({ max_concurrent: 1 });
+  const first = await begin({ kind: "interactive" });
+  const early = await exec(first, "at once");
+  equal((await ended(early)).status, "complete");
+  equal((await readJson<ExecResult>(files, early.result_path)).stdout, "at once||");
+  const [second, third] = [await begin({ kind: "interactive" }), await begin({ commands: ["z"] })];
+  const [waits, never] = [await exec(second, "in time"), await exec(third, "never")];
+  equal((await readJson<{ status: string }>(files, waits.status_path)).status, "pending");
+  equal(JSON.parse(await ctl(third, "stop")).status, "failed");
+  const { status, error } = await ended(never);
+  deepEqual([status, error?.code], ["failed", "interrupted"]);
+  await ctl(first, "stop");
+  equal((await ended(waits)).status, "complete");
+  await until(second, "running");
+  deepEqual(engine.begun, ["at once", "in time"]);
+});
+
+test("what is wrong with a command is said in words", async (open) => {
+  const { begin, exec, until } = await open([scripted(shell)]);
+  const session = await begin({ kind: "interactive" });
+  await until(session, "running");
+  const wrong: [object, RegExp][] = [
+    [{ cmd: "x" }, /command: a command is a text, or a list/],
+    [{ command: "x", env: { "A-B": "" } }, /env\.A-B: a name is of letters, digits and _/],
+    [{ command: "x", env: { A: 1 } }, /env\.A: .*expected string/],
+  ];
+  for (const [request, message] of wrong) {
+    await rejects(exec(session, request), { code: "invalid_request", message });
+  }
+  await rejects(begin({ kind: "else" }), { message: /one of ephemeral, interactive, build/ });
+});
+
+test("a session that has ended takes no command", async (open) => {
   const engine = scripted();
   const { begin, ctl, exec, until } = await open([engine]);
   const session = await begin({ kind: "interactive" });
