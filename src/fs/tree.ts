@@ -184,11 +184,14 @@ async function mayOpen(dir: boolean, row: FileRow, mode: Mode, viewer: Viewer | 
   if (has && may(row, mode, viewer)) return;
   await mustExist(row);
   if (has && row.only?.[mode]?.length) throw refusal("permission_denied", `not yours to ${mode}`);
+  throw refusal(dir ? "is_directory" : "not_supported", takenBy(dir, row, viewer));
+}
+
+/** Of what can only be called, what a call is: who looks at it has no other way to find out. */
+function takenBy(dir: boolean, row: FileRow, viewer: Viewer | undefined): string {
   const modes = modesOf(dir, row, viewer).join(", ");
-  throw refusal(
-    dir ? "is_directory" : "not_supported",
-    modes ? `it takes ${modes}` : dir ? "list it" : "it takes no open",
-  );
+  if (modes === "call" && row.about) return `it takes call: ${row.about}`;
+  return modes ? `it takes ${modes}` : dir ? "list it" : "it takes no open";
 }
 
 function modesOf(dir: boolean, row: FileRow, viewer: Viewer | undefined): Mode[] {

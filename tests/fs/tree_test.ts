@@ -238,3 +238,15 @@ Deno.test("a row's refusal is told with the caller's path, its other errors as i
   await handle.close();
   await assert.rejects(readText(files, "/late"), { code: "internal" });
 });
+
+Deno.test("what can only be called says what a call is to whoever reads it, and not to who may not call", async () => {
+  const root = dir({
+    new: file({ about: "begins: { what }", only: { call: ["agent"] }, call: () => "" }),
+  });
+  const read = (viewer: "agent" | "operator") => readText(tree(root, viewer), "/new");
+  await assert.rejects(read("agent"), {
+    code: "not_supported",
+    message: /it takes call: begins: \{ what \}/,
+  });
+  await assert.rejects(read("operator"), { code: "not_supported", message: /it takes no open/ });
+});

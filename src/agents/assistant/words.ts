@@ -9,9 +9,12 @@ import type { Config } from "./config.ts";
 /** What a model would otherwise have to find out, where the path does not say it. */
 const ABOUT: Readonly<Record<string, string>> = {
   "/compute": "model calls",
+  "/containers":
+    'programs: call /containers/new with {"commands":["..."]}, watch the status_path ' +
+    "of the answer, then read its result_path; reading /containers/new says what else it takes",
   "/files": "your own files, any text, kept for good",
   "/goals": "your goals, <id>.json",
-  "/http": "requests to the web: call /http/new",
+  "/http": "requests to the web: call /http/new, and read it for what it takes",
   "/inbox": "messages that wait for you",
   "/kv": "small values by name",
   "/logs": "what you did: recent, trace, trajectory",
