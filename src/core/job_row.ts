@@ -93,9 +93,9 @@ export function isOver(row: JobRow): FileError {
   });
 }
 
-export function outOfTime(row: JobRow): FileError {
+export function outOfTime(row: JobRow, moreTimeBy = "timeout_ms"): FileError {
   return new FileError("timeout", "run", `${row.mount}/jobs/${row.id}`, {
-    detail: `it was given ${row.timeout} ms; ask for more by timeout_ms`,
+    detail: `it was given ${row.timeout} ms; ask for more by ${moreTimeBy}`,
     extra: { timeout_ms: row.timeout },
   });
 }

@@ -174,7 +174,9 @@ export function openJobs(
     if (timeout === 0) return;
     // A clock that was set back does not give it more than it was given.
     const leftMs = Math.min(timeout, Math.max(0, started + timeout - backend.now()));
-    job.stopTimer = backend.timer(leftMs, () => job.abort.abort(outOfTime(job.row)));
+    const mount = mountOf(job.row);
+    const by = kinds(mount)?.moreTimeBy?.(job.row.mount.slice(mount.length));
+    job.stopTimer = backend.timer(leftMs, () => job.abort.abort(outOfTime(job.row, by)));
   }
 
   async function runToEnd(job: Running, kind: JobKind | undefined): Promise<void> {

@@ -143,6 +143,8 @@ export interface JobKind {
   readonly streamLimits?: StreamLimits;
   /** Where the job's files are: `/compute/jobs/7`, if it is not said. `under` is that of its terms. */
   readonly pathOf?: (under: string, id: string) => string;
+  /** What of a request gives the job more time: `timeout_ms`, if it is not said. */
+  readonly moreTimeBy?: (under: string) => string;
   /** Runs it to its end; what it throws makes the job `failed` (`cancelled` after a cancel) at no cost unless it was asked, else at all that was reserved. */
   run(run: JobRun): Promise<JobEnd>;
 }

@@ -61,6 +61,10 @@ function jobsOf(deps: ExecDeps): JobKind {
     resumes: true,
     streamLimits: STREAM_LIMITS,
     pathOf: (under, id) => under === "" ? `${MOUNT}/sessions/${id}` : `${MOUNT}${under}/exec/${id}`,
+    moreTimeBy: (under) =>
+      under === ""
+        ? "limits.max_time_secs, timeout_ms or max_cost_micro_usd, whichever gave it least"
+        : "timeout_ms",
     run(run) {
       const { type } = run.job.data as unknown as SessionData | ExecData;
       return type === "session" ? runSession(deps, run) : runExec(deps, run);

@@ -88,7 +88,10 @@ function job(jobs: Jobs, id: string, kind: JobFiles): Node {
       about: result,
       async read() {
         const value = await jobs.result(id);
-        if (value === undefined) throw noResult(await find());
+        if (value === undefined) {
+          const job = await find();
+          throw noResult(job, state(job));
+        }
         return JSON.stringify(value);
       },
     }),
@@ -100,13 +103,14 @@ function job(jobs: Jobs, id: string, kind: JobFiles): Node {
   });
 }
 
-function noResult({ status, error }: Job) {
+/** @param state in the words of its mount */
+function noResult({ status, error }: Job, state: string) {
   if (status === "failed" && error) {
     return refusal(error.code, `the job failed, and has no result: ${error.message}`);
   }
   return status === "cancelled"
     ? refusal("not_found", "the job was cancelled, and has no result")
-    : refusal("not_ready", `the job is ${status}; its status can be watched`);
+    : refusal("not_ready", `the job is ${state}; its status can be watched`);
 }
 
 async function* changes(

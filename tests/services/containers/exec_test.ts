@@ -58,6 +58,10 @@ test("a command is run in the session, and told with what it came to", async (op
   );
   const listed = await files.list(`/containers/sessions/${session.session_id}/exec`);
   deepEqual(listed.map(({ name }) => name), [one.exec_id, two.exec_id, "new"]);
+  await rejects(readText(files, session.result_path), {
+    code: "not_ready",
+    message: /the job is running; its status can be watched/,
+  });
   await ctl(session, "stop");
   equal((await output(session)).length, 4);
   deepEqual((await output(two)).map(({ seq }) => seq), [3, 4]);
@@ -129,6 +133,7 @@ test("a command has a time of its own", async (open) => {
   await backend.clock.advance(1_000);
   const { status, error } = await ended(given);
   deepEqual([status, error?.code], ["failed", "timeout"]);
+  match(error!.message, /ask for more by timeout_ms$/);
   equal((await until(session, "running")).status, "running");
 });
 

@@ -18,7 +18,10 @@ test("new answers at once with where everything is, before anything has been sta
     result_path: `${at}/result`,
   });
   await until(session, "running");
-  await rejects(readText(files, session.result_path), { code: "not_ready" });
+  await rejects(readText(files, session.result_path), {
+    code: "not_ready",
+    message: /the job is running; its status can be watched/,
+  });
   deepEqual([...engine.held], [session.session_id]);
   equal(JSON.parse(await ctl(session, "stop")).status, "failed");
   const { status, error } = await ended(session);
@@ -94,6 +97,7 @@ test("a session that is out of time is stopped and fails with timeout", async (o
   await backend.clock.advance(2_000);
   const { status, error } = await ended(session);
   deepEqual([status, error?.code, engine.stopped], ["failed", "timeout", [session.session_id]]);
+  match(error!.message, /by limits\.max_time_secs, timeout_ms or max_cost_micro_usd/);
   const { exit_code, stdout, duration_ms } = await result(session);
   deepEqual([exit_code, stdout, duration_ms], [137, "so far", 2_000]);
   equal((await told)[0]!.data, "so far");
