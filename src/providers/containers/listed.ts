@@ -1,7 +1,7 @@
 /** Containers as the engine lists them: whose they are, whether they run, what they died of, and how they are removed. */
 import { z } from "zod";
 import { type Code, FileError } from "../../fs/error.ts";
-import type { DockerCli } from "./cli.ts";
+import type { DockerCli, Ended } from "./cli.ts";
 import { called, type House, LABELS, type Role } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import { saidIn } from "./said.ts";
@@ -68,12 +68,16 @@ export async function look(cli: DockerCli, name: string): Promise<Looked | undef
 
 /** With all that runs in it, at once. No error for one that is gone or going. @throws FileError `provider_unavailable` */
 export async function remove(cli: DockerCli, name: string): Promise<void> {
-  const ended = await cli.run(["rm", "--force", "--volumes", name], { withinMs: ASK_MS });
-  if (ended.code === 0) return;
-  if (/No such container|removal of container .* is already in progress/i.test(ended.stderr)) {
-    return;
-  }
-  throw engineFailure("remove", name, ended);
+  const ask = () => cli.run(["rm", "--force", "--volumes", name], { withinMs: ASK_MS });
+  let ended = await ask();
+  // An engine that is busy may find a directory of it not yet empty, and leave it dead; asked again, it removes it.
+  if (!isGone(ended)) ended = await ask();
+  if (!isGone(ended)) throw engineFailure("remove", name, ended);
+}
+
+function isGone({ code, stderr }: Ended): boolean {
+  return code === 0 ||
+    /No such container|removal of container .* is already in progress/i.test(stderr);
 }
 
 /** What the smallest program of the engine says when it finds no program to start. */
