@@ -508,7 +508,8 @@ export function openJobs(
         const row = decodeJson<JobRow>(bytes);
         if (running.has(row.id)) continue;
         const resumes = kinds(mountOf(row))?.resumes ?? false;
-        const isOthers = resumes && isImported(marker);
+        // What a file says of it was looked at by no policy here.
+        const isOthers = isImported(marker);
         if (!isOthers && (row.status === "pending" || resumes)) {
           pending.push(row);
           continue;
