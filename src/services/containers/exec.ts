@@ -4,7 +4,7 @@ import type { Json } from "../../core/envelope.ts";
 import type { Job, JobEnd, JobRun, JobTerms } from "../../core/outside.ts";
 import type { Secrets } from "../../core/secrets.ts";
 import type { AgentView } from "../../core/view.ts";
-import { FileError } from "../../fs/error.ts";
+import { FileError, hasCode } from "../../fs/error.ts";
 import { file, type Node, refusal } from "../../fs/tree.ts";
 import type { Gate } from "../common/gate.ts";
 import { followed, withoutDoing } from "./follow.ts";
@@ -208,6 +208,11 @@ async function following(
     const over: Over = { ...end, duration_ms: run.now() - live.state.doing[execId]!.began };
     await run.keep(over as unknown as Json);
     return over;
+  } catch (error) {
+    // What carries its output is gone, and with it whoever would see what it does from here on.
+    const isLost = hasCode(error, "interrupted") && !detach.signal.aborted && !live.ended.aborted;
+    if (isLost && !run.signal.aborted) await kill(deps, live, execId, Promise.resolve());
+    throw error;
   } finally {
     for (const signal of signals) signal.removeEventListener("abort", leave);
   }
