@@ -71,7 +71,6 @@ export async function engineered(
   policy: object = {},
 ): Promise<void> {
   const image = await busyboxImage();
-  const homes = new Set<string>();
   let label: string | undefined;
   try {
     await inPlace(async (place) => {
@@ -87,7 +86,7 @@ export async function engineered(
           const path = { PATH: Deno.env.get("PATH") ?? "" };
           const served = await place.serve(undefined, { env: { ...path, ...env } });
           const token = (await Deno.readTextFile(`${place.dir}/.agentd/token`)).trim();
-          const client = clientOf(served, token, homes);
+          const client = clientOf(served, token);
           if (isFirst) await client.put("/containers/policy", JSON.stringify(policy));
           isFirst = false;
           for (let status = "unknown"; status !== is;) {
@@ -102,7 +101,6 @@ export async function engineered(
       });
     });
   } finally {
-    for (const session of homes) await docker(["rm", "-f", `agentd-${session}`]);
     // A server that was killed leaves what waits for sessions behind.
     const { stdout } = await docker(["ps", "-aq", "--filter", `label=agentd.home=${label}`]);
     const left = stdout.split("\n").filter(Boolean);
@@ -121,13 +119,18 @@ export async function hasContainer(session: Accepted): Promise<boolean> {
   return stdout.trim() !== "";
 }
 
+/** Resolves when the engine has none: where it is slow over it, whoever sweeps removes it. */
+export async function isGone(session: Accepted): Promise<void> {
+  while (await hasContainer(session));
+}
+
 /** What runs in it, seen from the host: the words of each process. */
 export async function processesOf(session: Accepted): Promise<string[]> {
   const { stdout } = await docker(["top", `agentd-${session.session_id}`, "-eo", "pid,args"]);
   return stdout.split("\n").slice(1).filter(Boolean);
 }
 
-function clientOf(served: Served, token: string, sessions: Set<string>): Client {
+function clientOf(served: Served, token: string): Client {
   const url = (path: string) => `${served.url}/agents/${AGENT}${path}`;
   const authorization = `Bearer ${token}`;
   const ask = (path: string, init: RequestInit = {}) =>
@@ -150,11 +153,7 @@ function clientOf(served: Served, token: string, sessions: Set<string>): Client 
     ask,
     read,
     events,
-    async session(request = {}) {
-      const accepted = await post<Accepted>("/containers/new", { notify: false, ...request });
-      sessions.add(accepted.session_id);
-      return accepted;
-    },
+    session: (request = {}) => post<Accepted>("/containers/new", { notify: false, ...request }),
     exec: ({ session_id }, request) =>
       post<Exec>(`/containers/sessions/${session_id}/exec/new`, request),
     async text(path, stream) {

@@ -1,7 +1,14 @@
 /** Sessions that want more than they have: each fails by its own limit, and neither the server nor the session beside it feels it. */
 import { deepEqual, equal, ok } from "../assert.ts";
 import { testWithDocker } from "../docker/engine.ts";
-import { type Client, engineered, hasContainer, processesOf, type Status } from "./containers.ts";
+import {
+  type Client,
+  engineered,
+  hasContainer,
+  isGone,
+  processesOf,
+  type Status,
+} from "./containers.ts";
 
 /** Enough time for whoever comes to another limit; those that only time ends have less. */
 const FEW = { max_time_secs: 60, max_memory_mb: 64, max_disk_mb: 16 };
@@ -99,7 +106,7 @@ testWithDocker(
       );
       await client.put(`/containers/sessions/${quiet.session_id}/ctl`, "stop");
       await client.until(quiet.status_path, "complete");
-      for (const session of [...all, quiet]) equal(await hasContainer(session), false);
+      for (const session of [...all, quiet]) await isGone(session);
       equal((await client.served.stop()).code, 0);
     }, { max_concurrent: 20 });
   },
@@ -178,8 +185,7 @@ testWithDocker(
       const stop = `/containers/sessions/${session.session_id}/ctl`;
       await (await client.ask(stop, { method: "PUT", body: "stop" })).body?.cancel();
       await client.until(session.status_path, "complete", "failed");
-      // Where the engine takes long over it, whoever sweeps removes it.
-      while (await hasContainer(session));
+      await isGone(session);
       equal((await client.served.stop()).code, 0);
     });
   },
