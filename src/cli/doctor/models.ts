@@ -21,7 +21,7 @@ const KINDS: readonly Kind[] = [
     name: "llama.cpp",
     port: 8080,
     path: "/v1/models",
-    start: "llama-server -m MODEL.gguf --port 8081 (8080 is where agentd listens)",
+    start: "llama-server -m MODEL.gguf --port 8081 (8080 is agentd's own)",
   },
 ];
 

@@ -33,17 +33,28 @@ export function requestOf(bytes: Uint8Array): ContainerRequest {
   return request;
 }
 
-/** A command as text, or an object. The same errors. */
+/** A command as text, a list of texts, or an object. The same errors. */
 export function execRequestOf(bytes: Uint8Array): ExecRequest {
   const text = textOf(bytes);
   const given: unknown = /^\s*\{/.test(text)
     ? jsonOf(bytes, "an exec is a command as text, or { command, env?, workdir?, stdin? }")
-    : { command: text };
+    : { command: listIn(text) ?? text };
   const request = fitting(execRequest, given);
   mustBeCommands([request.command]);
   mustBeEnv(request.env);
   if (request.workdir !== undefined) mustBeDir("workdir", request.workdir);
   return request;
+}
+
+/** `["ls", "-l"]`; what the shell knows as `[ -f x ]` is no JSON. */
+function listIn(text: string): unknown[] | undefined {
+  if (!/^\s*\[\s*"/.test(text)) return undefined;
+  try {
+    const given: unknown = JSON.parse(text);
+    return Array.isArray(given) ? given : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function mustBeCommands(commands: readonly Command[]): void {
