@@ -3,6 +3,7 @@ import type { Load, Plan } from "./load.ts";
 import { agentd } from "./side_by_side/agentd.ts";
 import type { Contestant, Running } from "./side_by_side/contestant.ts";
 import { raw } from "./side_by_side/raw.ts";
+import { restate } from "./side_by_side/restate.ts";
 import { workerd } from "./side_by_side/workerd.ts";
 
 const CONNECTIONS = [64, 1];
@@ -10,7 +11,13 @@ const CONNECTIONS = [64, 1];
 const ROUNDS = 3;
 const WARM_MS = 500;
 const MEASURE_MS = 2_000;
-const CONTESTANTS = [agentd(Math.max(...CONNECTIONS)), raw, workerd("two"), workerd("one")];
+const CONTESTANTS = [
+  agentd(Math.max(...CONNECTIONS)),
+  raw,
+  workerd("two"),
+  workerd("one"),
+  restate,
+];
 
 async function drive(plan: Plan): Promise<Load> {
   const { success, stdout } = await new Deno.Command(Deno.execPath(), {
