@@ -30,7 +30,8 @@ read -r n && eval "$(head -c $n)"`;
  *
  *     o e             the command's stdout and stderr
  *     o0 o1 o2        slots; made at their full size before and never cut, so that a full disk is told before and not in the midst
- *     o.s o.c         what `dd` says of itself, and where it does not say how much it copied, a copy to measure
+ *     o.s o.c         where the kernel does not tell how far into its slot a chunk came: what `dd` says of itself, and where it does not say how much it copied, a copy to
+ *                     measure, for which there is no room once the disk is full
  *     o.m             the last chunks: number, begin and size of three, number; written in place
  *     t               a line for whoever waits: look again
  *     po pe           what was taken in, for the pump
@@ -67,13 +68,18 @@ pump() {
       esac
     done
     to=$d/$1$((n % 3))
-    [ "$tells" ] || to=$d/$1.c
-    dd bs=${MAX_CHUNK_BYTES} count=1 $way of=$to <&3 2<>$d/$1.s || exit
+    if [ "$place" ]; then
+      exec 8<>$to
+      dd bs=${MAX_CHUNK_BYTES} count=1 <&3 >&8 || exit
+    else
+      [ "$tells" ] || to=$d/$1.c
+      dd bs=${MAX_CHUNK_BYTES} count=1 $way of=$to <&3 2<>$d/$1.s || exit
+    fi
     [ -e $d/z$1 ] && drain $1
     size $1
     case $z in '' | *[!0-9]*) exit ;; esac
     [ $z -eq 0 ] && { trap - EXIT; exit; }
-    [ "$tells" ] || dd if=$to of=$d/$1$((n % 3)) bs=$z count=1 conv=notrunc || exit
+    [ "$place$tells" ] || dd if=$to of=$d/$1$((n % 3)) bs=$z count=1 conv=notrunc || exit
     printf '%d %d %5d %d %5d %d %5d %d\\n' $n $s2 $z2 $s1 $z1 $p $z $n 1<>$d/$1.m
     s2=$s1 z2=$z1 s1=$p z1=$z p=$((p + z)) n=$((n + 1))
     echo >&4
@@ -81,6 +87,7 @@ pump() {
 }
 size() {
   z=
+  [ "$place" ] && read -r k z </proc/self/fdinfo/8 && return
   { read -r k x; read -r x; read -r z x; } <$d/$1.s
   [ "$tells" ] && return
   case $k in
@@ -176,7 +183,7 @@ begin() {
   mkdir $d || { rm -f $b/$id.$$.*; return; }
   mkfifo $d/o $d/e $d/t $d/po $d/pe || full
   dd if=/dev/null of=/dev/null 2>$d/o.s && dd if=/dev/null of=/dev/null 2>$d/e.s || full
-  tells=1 way=conv=notrunc
+  tells=1 way=conv=notrunc place=
   size o
   [ "$z" ] || tells= way=
   for k in o e; do
@@ -184,6 +191,8 @@ begin() {
     printf '%d %d %5d %d %5d %d %5d %d\\n' -1 0 0 0 0 0 0 -1 >$d/$k.m || full
   done
   : >$d/m.$mark || full
+  exec 8<>$d/o0 && printf x >&8 && read -r k place </proc/self/fdinfo/8
+  [ "$place" = 1 ] || place=
   exec 4<>$d/t 5<>$d/o 6<>$d/e 7<>$d/po 8<>$d/pe 9<&0 || full
   (
     exec 3<$d/o >/dev/null 5<&- 6<&- 8<&- 9<&-

@@ -75,7 +75,7 @@ testWithDocker("an operator's proxies, with their passwords, are in no session",
 });
 
 const FILL =
-  "for dir in /dev/shm /tmp /run/agentd .; do dd if=/dev/zero of=$dir/full bs=64k; done 2>&1";
+  "for dir in /run/agentd /dev/shm /tmp .; do dd if=/dev/zero of=$dir/full bs=64k; done 2>&1";
 
 testWithDocker("files do not fill a session's memory: its disk is full before", async () => {
   for (const max_memory_mb of [24, 64]) {
