@@ -36,13 +36,22 @@ export const deploy: Action = async (call) => {
   ]);
 };
 
+/** Another deploy, or an export, of the same agent goes first: it is waited for so often, and so long each time. */
+const TURNS = 120;
+const TURN_MS = 250;
+
 /** Resolves when the agent runs the new code; its old code stays when this rejects. */
 export async function sendCode(server: Client, id: AgentId, { code }: Bundle): Promise<Deployed> {
-  try {
-    const options = { type: "text/javascript" };
-    return JSON.parse(await callText(server.files(id), CODE, code, options)) as Deployed;
-  } catch (error) {
-    throw codeOf(error) === "internal" ? error : retold(error, "deploy to", id);
+  for (let turn = 1;; turn++) {
+    try {
+      const options = { type: "text/javascript" };
+      return JSON.parse(await callText(server.files(id), CODE, code, options)) as Deployed;
+    } catch (error) {
+      if (codeOf(error) !== "conflict" || turn === TURNS) {
+        throw codeOf(error) === "internal" ? error : retold(error, "deploy to", id);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, TURN_MS));
   }
 }
 

@@ -113,6 +113,16 @@ testWithDocker(
     const image = await busyboxImage();
     await inPlace(async (place) => {
       const PATH = Deno.env.get("PATH") ?? "";
+      /** What it says of containers: what else is on this machine now is not the question here. */
+      const looked = async (env: Readonly<Record<string, string>>) => {
+        const { out } = await place.run(["doctor", "--json"], { env: { HOME: place.dir, ...env } });
+        const { findings } = JSON.parse(out) as { findings: Finding[] };
+        const ours = findings.filter(({ group }) => group === "Containers");
+        return {
+          find: (name: string) => ours.find((finding) => finding.name === name)!,
+          broken: ours.filter(({ state }) => state === "broken").map(({ name }) => name),
+        };
+      };
       const settings = (containers: unknown) => {
         Deno.mkdirSync(`${place.dir}/.agentd`, { recursive: true, mode: 0o700 });
         Deno.writeTextFileSync(
@@ -121,7 +131,8 @@ testWithDocker(
         );
       };
       settings({ images: [image, "agentd-test/none:1"] });
-      const here = await examined(place, 0, { env: { PATH } });
+      const { find: here, broken } = await looked({ PATH });
+      deepEqual(broken, []);
       match(here("Docker").found, /^\d+\.\d+.* · cgroup v[12] · /);
       deepEqual([here("limits").state, here("limits").found], [
         "ok",
@@ -134,18 +145,18 @@ testWithDocker(
       );
 
       settings({ docker: { runtime: "none-such" }, images: ["agentd-test/none:1"] });
-      const other = await examined(place, 1, { env: { PATH } });
+      const { find: other } = await looked({ PATH });
       deepEqual([other("runtime").state, other("images").state], ["broken", "absent"]);
 
       const env = { PATH, DOCKER_HOST: `unix://${place.dir}/none.sock` };
-      const down = await examined(place, 0, { env });
+      const { find: down } = await looked(env);
       deepEqual([down("Docker").state, down("limits")], ["absent", undefined]);
       match(down("Docker").todo!, /^Only agents that run programs need it: start it/);
 
       settings({ docker: { enabled: false } });
-      equal((await examined(place, 0, { env: { PATH } }))("Docker").found, "switched off");
+      equal((await looked({ PATH })).find("Docker").found, "switched off");
       settings({ dokcer: {} });
-      const wrong = (await examined(place, 1, { env: { PATH } }))("Docker");
+      const wrong = (await looked({ PATH })).find("Docker");
       deepEqual([wrong.state, /containers: .*dokcer/.test(wrong.found)], ["broken", true]);
     });
   },
