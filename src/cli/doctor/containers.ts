@@ -2,6 +2,7 @@
 import type { ImageInfo } from "../../core/containers.ts";
 import { hasCode } from "../../fs/error.ts";
 import { type DockerCli, dockerCli } from "../../providers/containers/cli.ts";
+import { engineFailure } from "../../providers/containers/failure.ts";
 import { listImages } from "../../providers/containers/images.ts";
 import { containerSettings } from "../../providers/containers/mod.ts";
 import type { Call } from "../call.ts";
@@ -14,6 +15,8 @@ const ANSWER_MS = 10_000;
 /** What is read of what the engine says of itself. */
 interface Info {
   readonly ServerVersion?: string;
+  /** Why it does not answer: older clients end well all the same. */
+  readonly ServerErrors?: readonly string[] | null;
   readonly OperatingSystem?: string;
   readonly CgroupVersion?: string;
   readonly MemoryLimit?: boolean;
@@ -68,7 +71,10 @@ async function info(cli: DockerCli): Promise<Info | Finding> {
     const said = await cli.ask(["info", "--format", "{{json .}}"], "docker", {
       withinMs: ANSWER_MS,
     });
-    return JSON.parse(said) as Info;
+    const info = JSON.parse(said) as Info;
+    const [why] = info.ServerErrors ?? [];
+    if (why !== undefined) throw engineFailure("ask", "docker", { code: 1, stderr: why });
+    return info;
   } catch (error) {
     const { cause, detail } = error as { cause?: unknown; detail?: string };
     if (cause instanceof Deno.errors.NotCapable) return failed(name, cause);
