@@ -129,7 +129,11 @@ send() {
     1) s=$s1 z=$z1 ;;
     2) s=$s2 z=$z2 ;;
     -1) return 1 ;;
-    *) exit ;;
+    *)
+      # One that has just taken over begins with what may be written anew meanwhile: then it had been taken in.
+      [ $n -gt $w ] || exit
+      w=$((n - 2)) s=$s2 z=$z2
+      ;;
   esac
   say $1 $s $z
   owed=$z
