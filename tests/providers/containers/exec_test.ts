@@ -6,7 +6,7 @@ import { needs } from "../../needs.ts";
 import type { ExecOutput, OutputPosition } from "../../../src/core/containers.ts";
 import { hasCode } from "../../../src/fs/error.ts";
 import { dockerCli } from "../../../src/providers/containers/cli.ts";
-import { WORKDIR } from "../../../src/providers/containers/container.ts";
+import { OWN_DIR, WORKDIR } from "../../../src/providers/containers/container.ts";
 import { bytesOf, type OwnSession, ownSession, textOf } from "./commands.ts";
 
 const testWithDocker = needs(MISSING_DOCKER);
@@ -162,6 +162,37 @@ testInEach("whoever dies, and wherever: each byte once and in order", async (ses
     const last = kept.at(-1)!.position;
     assert.equal((await session.exec("", { id: `round-${round}`, from: last })).exit_code, 7);
   }
+});
+
+/** Prints a number whenever somebody else has taken over its output, in that very moment. */
+const AT_TAKEOVER = `was=; n=0; printf 'a\\n'
+while [ $n -lt 40 ]; do
+  set -- ${OWN_DIR}/takeover/f.*
+  case $* in "$was" | *'*') ;; *) was=$*; n=$((n + 1)); echo $n ;; esac
+done`;
+
+testInEach("what is printed while somebody takes over comes once too", async (session) => {
+  let kept = "";
+  let from: OutputPosition | undefined;
+  for (let end = false; !end;) {
+    const leaves = new AbortController();
+    try {
+      await session.exec(AT_TAKEOVER, {
+        id: "takeover",
+        ...(from && { from }),
+        signal: leaves.signal,
+        take({ bytes, position }) {
+          kept += textOf([bytes]);
+          from = position;
+          leaves.abort(new Error("left"));
+        },
+      });
+      end = true;
+    } catch (error) {
+      assert.match(String(error), /left/);
+    }
+  }
+  assert.equal(kept, `a\n${seq(40)}`);
 });
 
 /** A client of the engine that is killed with -9 after some of what it prints. */
