@@ -1,10 +1,10 @@
 /** `deno task crash`: every point at which a runtime or an agent's host can die in every workload. Exit codes: 0 all held, 1 one was broken, 2 the words typed make no sense. */
-import { parseArgs } from "node:util";
 import type { MakeWorkload } from "../../conformance/crash.ts";
 import { mortalHost, mortalOn } from "./mortal.ts";
 import { processPoints } from "./process_points.ts";
 import { hostPoints, secondPoints, storagePoints } from "./points.ts";
 import { WORKLOADS } from "./workloads.ts";
+import { runTask, type Task, wholeNumbers } from "../task.ts";
 
 const USAGE = `deno task crash [workload …] [--in memory|sqlite|host|twice|process] [--stride N]
 
@@ -17,7 +17,6 @@ const USAGE = `deno task crash [workload …] [--in memory|sqlite|host|twice|pro
 const OPTIONS = {
   in: { type: "string", multiple: true },
   stride: { type: "string", default: "1" },
-  help: { type: "boolean" },
 } as const;
 
 /** Of two deaths, every so manyth of each: all of them would be the square. */
@@ -36,38 +35,28 @@ const PLACES: Readonly<Record<string, Try>> = {
     secondPoints(make, mortalOn("memory"), { first: FIRST * stride, second: SECOND * stride }),
 };
 
-function misused(why: string): number {
-  console.error(`${why}\n\n${USAGE}`);
-  return 2;
-}
-
-async function main(args: string[]): Promise<number> {
-  let words;
-  try {
-    words = parseArgs({ args, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
-  }
-  const { values: { in: named = [...Object.keys(PLACES), PROCESS], help }, positionals: asked } =
-    words;
-  if (help) {
-    console.log(USAGE);
-    return 0;
-  }
-  const stride = Number(words.values.stride);
-  if (!Number.isSafeInteger(stride) || stride < 1) return misused("A stride is a number from 1.");
-  const strange = named.find((place) => place !== PROCESS && !Object.hasOwn(PLACES, place));
-  if (strange !== undefined) return misused(`Nothing dies in "${strange}".`);
-  const names = WORKLOADS.map((make) => make().name);
-  const unknown = asked.find((name) => !names.includes(name));
-  if (unknown !== undefined) {
-    return misused(`There is no workload "${unknown}"; there are ${names.join(", ")}.`);
-  }
-  const chosen = WORKLOADS.filter((make) => asked.length === 0 || asked.includes(make().name));
-  const places = named.filter((place) => place !== PROCESS);
-  const broken = places.length > 0 ? await run(chosen, places, stride) : 0;
-  return broken + (named.includes(PROCESS) ? await runProcess(stride) : 0) > 0 ? 1 : 0;
-}
+const TASK: Task<typeof OPTIONS> = {
+  usage: USAGE,
+  options: OPTIONS,
+  takesWords: true,
+  async run({ values, positionals: asked }, misused) {
+    const { in: named = [...Object.keys(PLACES), PROCESS] } = values;
+    const numbers = wholeNumbers([values.stride], 1);
+    if (!numbers) return misused("A stride is a whole number from 1.");
+    const [stride] = numbers;
+    const strange = named.find((place) => place !== PROCESS && !Object.hasOwn(PLACES, place));
+    if (strange !== undefined) return misused(`Nothing dies in "${strange}".`);
+    const names = WORKLOADS.map((make) => make().name);
+    const unknown = asked.find((name) => !names.includes(name));
+    if (unknown !== undefined) {
+      return misused(`There is no workload "${unknown}"; there are ${names.join(", ")}.`);
+    }
+    const chosen = WORKLOADS.filter((make) => asked.length === 0 || asked.includes(make().name));
+    const places = named.filter((place) => place !== PROCESS);
+    const broken = places.length > 0 ? await run(chosen, places, stride) : 0;
+    return broken + (named.includes(PROCESS) ? await runProcess(stride) : 0) > 0 ? 1 : 0;
+  },
+};
 
 /** Answers how many were broken. */
 async function runProcess(stride: number): Promise<number> {
@@ -108,4 +97,4 @@ async function run(
   return broken;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) await runTask(TASK);

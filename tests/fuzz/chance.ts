@@ -1,5 +1,5 @@
 /** Draws by seed, fast enough for millions. */
-import type { Chance } from "../sim/chance.ts";
+import { type Chance, drawnFrom } from "../sim/chance.ts";
 
 /** The same draws for the same seed (mulberry32 over a mixed seed). */
 export function drawsOf(seed: number): Chance {
@@ -10,19 +10,5 @@ export function drawsOf(seed: number): Chance {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
-  const below = (limit: number) => Math.floor(next() * limit);
-  return {
-    below,
-    percent: (percent) => below(100) < percent,
-    pick: (from) => from[below(from.length)]!,
-    weighed(weights) {
-      const names = Object.keys(weights) as (keyof typeof weights)[];
-      let at = below(names.reduce((sum, name) => sum + weights[name], 0));
-      for (const name of names) {
-        at -= weights[name];
-        if (at < 0) return name;
-      }
-      return names.at(-1)!;
-    },
-  };
+  return drawnFrom(next);
 }

@@ -1,7 +1,7 @@
 /** `deno task fuzz`: feeds targets with inputs by seed and stops at the first that fails. Exit codes: 0 all held, 1 something did not, 2 the words typed make no sense. */
-import { parseArgs } from "node:util";
 import { fuzz } from "./fuzz.ts";
 import { targetNames, targetOf } from "./targets.ts";
+import { runTask, type Task, wholeNumbers } from "../task.ts";
 
 const USAGE = `deno task fuzz [--target NAME] [--count N] [--seed S]
 
@@ -14,41 +14,28 @@ const OPTIONS = {
   target: { type: "string" },
   count: { type: "string", default: "1000000" },
   seed: { type: "string", default: "1" },
-  help: { type: "boolean" },
 } as const;
 
 /** Inputs between two signs of life. */
 const TOLD = 100_000;
 
-function misused(why: string): number {
-  console.error(`${why}\n\n${USAGE}`);
-  return 2;
-}
-
-async function main(args: string[]): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options: OPTIONS }));
-  } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
-  }
-  if (values.help) {
-    console.log(USAGE);
+const TASK: Task<typeof OPTIONS> = {
+  usage: USAGE,
+  options: OPTIONS,
+  async run({ values: { target, ...values } }, misused) {
+    const names = targetNames();
+    if (target !== undefined && !names.includes(target)) {
+      return misused(`There is no target "${target}".`);
+    }
+    const numbers = wholeNumbers([values.count, values.seed]);
+    if (!numbers) return misused("A count and a seed are whole numbers.");
+    const [count, seed] = numbers;
+    for (const name of target === undefined ? names : [target]) {
+      if (!await run(name, seed, count)) return 1;
+    }
     return 0;
-  }
-  const names = targetNames();
-  if (values.target !== undefined && !names.includes(values.target)) {
-    return misused(`There is no target "${values.target}".`);
-  }
-  const [count, seed] = [values.count, values.seed].map(Number) as [number, number];
-  if (![count, seed].every((n) => Number.isSafeInteger(n) && n >= 0)) {
-    return misused("A count and a seed are whole numbers.");
-  }
-  for (const name of values.target === undefined ? names : [values.target]) {
-    if (!await run(name, seed, count)) return 1;
-  }
-  return 0;
-}
+  },
+};
 
 async function run(name: string, seed: number, count: number): Promise<boolean> {
   const from = performance.now();
@@ -68,4 +55,4 @@ async function run(name: string, seed: number, count: number): Promise<boolean> 
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) await runTask(TASK);

@@ -13,10 +13,15 @@ export interface Chance {
 
 export function chanceOf(seed: number): Chance {
   const bytes = seededRandom(`sim ${seed}`);
-  const below = (limit: number) => {
+  return drawnFrom(() => {
     const [a, b, c, d] = bytes(4);
-    return Math.floor(((a! << 24 | b! << 16 | c! << 8 | d!) >>> 0) / 2 ** 32 * limit);
-  };
+    return ((a! << 24 | b! << 16 | c! << 8 | d!) >>> 0) / 2 ** 32;
+  });
+}
+
+/** @param next a number from 0 to below 1, another at each call */
+export function drawnFrom(next: () => number): Chance {
+  const below = (limit: number) => Math.floor(next() * limit);
   return {
     below,
     percent: (percent) => below(100) < percent,

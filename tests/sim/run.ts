@@ -1,7 +1,7 @@
 /** `deno task sim`: runs seeds one after the other and stops at the first that breaks a promise. Exit codes: 0 all held, 1 one was broken, 2 the words typed make no sense. */
-import { parseArgs } from "node:util";
 import { type Plan, simulate } from "./simulate.ts";
 import { BACKENDS } from "./world.ts";
+import { runTask, type Task, wholeNumbers } from "../task.ts";
 
 const USAGE = `deno task sim [--seed N] [--steps M] [--count K] [--backend memory|sqlite]
 
@@ -15,33 +15,20 @@ const OPTIONS = {
   steps: { type: "string", default: "200" },
   count: { type: "string", default: "1" },
   backend: { type: "string", default: "memory" },
-  help: { type: "boolean" },
 } as const;
 
-function misused(why: string): number {
-  console.error(`${why}\n\n${USAGE}`);
-  return 2;
-}
-
-async function main(args: string[]): Promise<number> {
-  let values;
-  try {
-    ({ values } = parseArgs({ args, options: OPTIONS }));
-  } catch (error) {
-    return misused(error instanceof Error ? error.message : String(error));
-  }
-  if (values.help) {
-    console.log(USAGE);
-    return 0;
-  }
-  const [seed, steps, count] = [values.seed, values.steps, values.count].map(Number);
-  const backend = BACKENDS.find((name) => name === values.backend);
-  if (!backend) return misused(`There is no backend "${values.backend}".`);
-  if (![seed, steps, count].every((n) => Number.isSafeInteger(n) && n! >= 0)) {
-    return misused("A seed, steps and a count are whole numbers.");
-  }
-  return await run({ seed: seed!, steps: steps!, backend }, count!);
-}
+const TASK: Task<typeof OPTIONS> = {
+  usage: USAGE,
+  options: OPTIONS,
+  async run({ values }, misused) {
+    const numbers = wholeNumbers([values.seed, values.steps, values.count]);
+    const backend = BACKENDS.find((name) => name === values.backend);
+    if (!backend) return misused(`There is no backend "${values.backend}".`);
+    if (!numbers) return misused("A seed, steps and a count are whole numbers.");
+    const [seed, steps, count] = numbers;
+    return await run({ seed, steps, backend }, count);
+  },
+};
 
 async function run(first: Plan, count: number): Promise<number> {
   const all = { sent: 0, ticks: 0, deaths: 0, asked: 0 };
@@ -62,4 +49,4 @@ async function run(first: Plan, count: number): Promise<number> {
   return 0;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) await runTask(TASK);

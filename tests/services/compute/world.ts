@@ -12,6 +12,7 @@ import type { FileService } from "../../../src/fs/file.ts";
 import { callJson, callText, readJson, watch } from "../../../src/fs/use.ts";
 import { memorySigner } from "../../../src/providers/signer/memory.ts";
 import { sold } from "./scripted.ts";
+import { opened } from "../opened.ts";
 
 export const ID = agentId("a");
 const NEVER = new AbortController().signal;
@@ -143,16 +144,5 @@ export type Open = (
 
 /** A test that opens worlds; they are stopped at its end, the newest first. */
 export function test(name: string, run: (open: Open) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const worlds: World[] = [];
-    try {
-      await run(async (providers, options) => {
-        const made = await world(providers, options);
-        worlds.push(made);
-        return made;
-      });
-    } finally {
-      for (const made of worlds.reverse()) await made.stop();
-    }
-  });
+  Deno.test(name, () => opened(world, run));
 }

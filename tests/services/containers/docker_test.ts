@@ -4,8 +4,9 @@ import type { ContainerProvider } from "../../../src/core/containers.ts";
 import { containerProviders } from "../../../src/providers/containers/mod.ts";
 import { readJson, readText, writeText } from "../../../src/fs/use.ts";
 import { deepEqual, equal, match, ok } from "../../assert.ts";
-import { busyboxImage, dockerSays, MISSING_DOCKER } from "../../docker/engine.ts";
-import { ID, type Open, test, type WorldOptions } from "./world.ts";
+import { busyboxImage, dockerSays, testWithDocker } from "../../docker/engine.ts";
+import { opened } from "../opened.ts";
+import { ID, type Open, world, type WorldOptions } from "./world.ts";
 
 const REAL: Pick<WorldOptions, "backend"> = {
   get backend() {
@@ -24,29 +25,34 @@ function withDocker(
   name: string,
   run: (open: Open, engines: readonly ContainerProvider[]) => Promise<void>,
 ): void {
-  if (MISSING_DOCKER !== undefined) {
-    return Deno.test.ignore(`${name} (${MISSING_DOCKER})`, () => {});
-  }
-  test(name, async (open) => {
-    const image = await busyboxImage();
-    const home = `test-${crypto.randomUUID()}`;
-    const providers = containerProviders({ home, images: [image] });
-    await providers.refresh();
-    const there = async () => {
-      const args = ["ps", "-a", "--filter", `label=agentd.home=${home}`, "--format", "{{.Names}}"];
-      return (await dockerSays(args)).split("\n").filter(Boolean);
-    };
-    try {
-      await run(open, providers.list());
-      // Those that wait for a session are nobody's, and go at the end.
-      const left = (await there()).filter((name) => !name.startsWith("agentd_spare-"));
-      deepEqual(left, [], "containers are left behind");
-    } finally {
-      for (const provider of providers.list()) await provider.sweep();
-      await providers.close();
-    }
-    deepEqual(await there(), []);
-  });
+  testWithDocker(name, () =>
+    opened(world, async (open) => {
+      const image = await busyboxImage();
+      const home = `test-${crypto.randomUUID()}`;
+      const providers = containerProviders({ home, images: [image] });
+      await providers.refresh();
+      const there = async () => {
+        const args = [
+          "ps",
+          "-a",
+          "--filter",
+          `label=agentd.home=${home}`,
+          "--format",
+          "{{.Names}}",
+        ];
+        return (await dockerSays(args)).split("\n").filter(Boolean);
+      };
+      try {
+        await run(open, providers.list());
+        // Those that wait for a session are nobody's, and go at the end.
+        const left = (await there()).filter((name) => !name.startsWith("agentd_spare-"));
+        deepEqual(left, [], "containers are left behind");
+      } finally {
+        for (const provider of providers.list()) await provider.sweep();
+        await providers.close();
+      }
+      deepEqual(await there(), []);
+    }));
 }
 
 withDocker("docker: commands, files, artifacts and usage of a session", async (open, engines) => {

@@ -15,6 +15,7 @@ import { callJson, callText, readJson, watch, writeJson } from "../../../src/fs/
 import { memorySigner } from "../../../src/providers/signer/memory.ts";
 import { memorySecrets } from "../../core/memory_secrets.ts";
 import { running } from "./scripted.ts";
+import { opened } from "../opened.ts";
 
 export const ID = agentId("a");
 
@@ -90,7 +91,7 @@ export interface WorldOptions {
 const DOLLAR: Budgets = { "/containers": { per_day_micro_usd: 1_000_000, approvers: [] } };
 const ENDED = ["complete", "failed", "expired", "cancelled"];
 
-async function world(
+export async function world(
   providers: readonly ContainerProvider[],
   { onTrigger = () => {}, request = {}, rows, backend: empty, spoil = (same) => same, dies }:
     WorldOptions = {},
@@ -166,18 +167,7 @@ export type Open = (
 
 /** A test that opens worlds; they are stopped at its end, the newest first. */
 export function test(name: string, run: (open: Open) => Promise<void>): void {
-  Deno.test(name, async () => {
-    const worlds: World[] = [];
-    try {
-      await run(async (providers, options) => {
-        const made = await world(providers, options);
-        worlds.push(made);
-        return made;
-      });
-    } finally {
-      for (const made of worlds.reverse()) await made.stop();
-    }
-  });
+  Deno.test(name, () => opened(world, run));
 }
 
 /** Resolves when it is killed. */
