@@ -273,6 +273,31 @@ test(
   },
 );
 
+const deep = (open: string, close: string) => open.repeat(100_000) + close.repeat(100_000);
+
+test(
+  "arguments that are nested without end are refused, and the step goes on",
+  () =>
+    plays(
+      [
+        ["list", deep("[", "]")],
+        ["call", `{"path":"/files","request":${deep("[", "]")}}`],
+        ["list", { path: "/goals" }],
+      ],
+      "Too deep.",
+    ),
+  async (w) => {
+    assert.equal(await w.ask("1"), "Too deep.");
+    const [first, second, third] = messagesOf(w.model.calls[1]).slice(-3);
+    for (const { content } of [first!, second!]) {
+      assert.match(content as string, /^Error: the arguments cannot be read as JSON: .*nested/);
+    }
+    assert.equal(third!.content, "(empty)");
+    const { last_error } = await readJson<{ last_error: unknown }>(w.files, "/status");
+    assert.equal(last_error, null);
+  },
+);
+
 Deno.test("assistant: more messages than can wait are refused one by one, and none of those that wait is lost", async () => {
   const first = held();
   const w = await world((call, ...rest) =>

@@ -6,6 +6,7 @@ import type { AgentContext } from "../../core/agent.ts";
 import type { Tool, ToolCall } from "../../core/compute.ts";
 import type { Backend } from "../../core/backend.ts";
 import type { Json } from "../../core/envelope.ts";
+import { parseJson } from "../../core/strange.ts";
 import { cutText } from "../common/text.ts";
 
 /** Entries of a directory that the model gets at once. */
@@ -110,9 +111,9 @@ export async function runTool(
   if (!found) return `Error: there is no tool ${JSON.stringify(name)}; there are ${names()}.`;
   let args: unknown;
   try {
-    args = JSON.parse(text === "" ? "{}" : text);
-  } catch {
-    return "Error: the arguments are not JSON.";
+    args = parseJson(text === "" ? "{}" : text);
+  } catch (error) {
+    return `Error: the arguments cannot be read as JSON: ${(error as Error).message}`;
   }
   try {
     return bounded(await found.run(args, { ctx, limits }), limits.maxResultBytes);

@@ -31,6 +31,7 @@ export const DOLLAR: NonNullable<CreateRequest["budgets"]> = {
 /** A model that costs. */
 export const PAID = { models: [{ id: "m", tools: true, price: ONE, max_output_tokens: 100 }] };
 
+/** Words, or calls; arguments that are a text are said as they are. */
 export type Say = string | readonly (readonly [name: string, args: Json])[];
 
 /** What the model does at each call, in order; more calls than that are a fault of the test. */
@@ -53,7 +54,7 @@ export function says(line: Say): Script {
       tool_calls: line.map(([name, args], i) => ({
         id: `call-${i}`,
         type: "function" as const,
-        function: { name, arguments: JSON.stringify(args) },
+        function: { name, arguments: typeof args === "string" ? args : JSON.stringify(args) },
       })),
     };
     const usage = { input_tokens: 1, output_tokens: 1, total_tokens: 2 };
