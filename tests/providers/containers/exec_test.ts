@@ -7,7 +7,7 @@ import type { ExecOutput, OutputPosition } from "../../../src/core/containers.ts
 import { hasCode } from "../../../src/fs/error.ts";
 import { dockerCli } from "../../../src/providers/containers/cli.ts";
 import { OWN_DIR, WORKDIR } from "../../../src/providers/containers/container.ts";
-import { bytesOf, type OwnSession, ownSession, textOf } from "./commands.ts";
+import { bytesOf, type OwnContainer, ownContainer, textOf } from "./own_container.ts";
 
 const testWithDocker = needs(MISSING_DOCKER);
 const testWithShells = needs(MISSING_DOCKER ?? MISSING_SHELLS);
@@ -15,17 +15,17 @@ const testWithShells = needs(MISSING_DOCKER ?? MISSING_SHELLS);
 /** A test for each kind of shell. */
 function testInEach(
   name: string,
-  body: (session: OwnSession) => Promise<void>,
-  limits: Parameters<typeof ownSession>[1] = {},
+  body: (container: OwnContainer) => Promise<void>,
+  limits: Parameters<typeof ownContainer>[1] = {},
 ): void {
   testWithDocker(`${name}: busybox`, async () => {
-    await using session = await ownSession(await busyboxImage(), limits);
-    await body(session);
+    await using container = await ownContainer(await busyboxImage(), limits);
+    await body(container);
   });
   for (const shell of ["dash", "bash"] as const) {
     testWithShells(`${name}: ${shell}`, async () => {
-      await using session = await ownSession(await shellImage(shell), limits);
-      await body(session);
+      await using container = await ownContainer(await shellImage(shell), limits);
+      await body(container);
     });
   }
 }
@@ -122,7 +122,7 @@ testInEach("a program waits for whoever takes its output", async ({ exec, files 
 const NUMBERS = "seq 1 20000 & seq 1 9000 >&2; wait; exit 7";
 const seq = (last: number) => Array.from({ length: last }, (_, i) => `${i + 1}\n`).join("");
 
-testInEach("whoever dies, and wherever: each byte once and in order", async (session) => {
+testInEach("whoever dies, and wherever: each byte once and in order", async (container) => {
   const expected = { stdout: seq(20_000), stderr: seq(9_000) };
   for (let round = 0; round < 4; round++) {
     /** What is kept for good; a crash may lose the last of it. */
@@ -132,13 +132,13 @@ testInEach("whoever dies, and wherever: each byte once and in order", async (ses
     for (let lives = 0; end === undefined; lives++) {
       assert.ok(lives < 100, "it does not come to its end");
       const dies = new AbortController();
-      const client = mortal(session.cli, () => 12 + Math.floor(Math.random() * 40));
+      const client = mortal(container.cli, () => 12 + Math.floor(Math.random() * 40));
       const death = 1 + Math.floor(Math.random() * 16);
       let count = 0;
       try {
-        end = await session.exec(NUMBERS, {
+        end = await container.exec(NUMBERS, {
           id: `round-${round}`,
-          cli: round % 2 === 0 ? client : session.cli,
+          cli: round % 2 === 0 ? client : container.cli,
           ...(from && { from }),
           signal: dies.signal,
           take(output) {
@@ -160,7 +160,7 @@ testInEach("whoever dies, and wherever: each byte once and in order", async (ses
     assert.equal(end.exit_code, 7);
     // It is known also to whoever asks once more.
     const last = kept.at(-1)!.position;
-    assert.equal((await session.exec("", { id: `round-${round}`, from: last })).exit_code, 7);
+    assert.equal((await container.exec("", { id: `round-${round}`, from: last })).exit_code, 7);
   }
 });
 
@@ -171,13 +171,13 @@ while [ $n -lt 40 ]; do
   case $* in "$was" | *'*') ;; *) was=$*; n=$((n + 1)); echo $n ;; esac
 done`;
 
-testInEach("what is printed while somebody takes over comes once too", async (session) => {
+testInEach("what is printed while somebody takes over comes once too", async (container) => {
   let kept = "";
   let from: OutputPosition | undefined;
   for (let end = false; !end;) {
     const leaves = new AbortController();
     try {
-      await session.exec(AT_TAKEOVER, {
+      await container.exec(AT_TAKEOVER, {
         id: "takeover",
         ...(from && { from }),
         signal: leaves.signal,
@@ -196,7 +196,7 @@ testInEach("what is printed while somebody takes over comes once too", async (se
 });
 
 /** A client of the engine that is killed with -9 after some of what it prints. */
-function mortal(cli: OwnSession["cli"], life: () => number): OwnSession["cli"] {
+function mortal(cli: OwnContainer["cli"], life: () => number): OwnContainer["cli"] {
   return {
     ...cli,
     open(args) {
@@ -214,17 +214,17 @@ function mortal(cli: OwnSession["cli"], life: () => number): OwnSession["cli"] {
 }
 
 testWithDocker("a program waits for who takes its output, and never runs far ahead", async () => {
-  await using session = await ownSession();
+  await using container = await ownContainer();
   // What it has written by now it says beside it, in a file.
   const program = "n=0; while [ $n -lt 120 ]; do dd if=/dev/zero bs=1048576 count=1 2>/dev/null; " +
     "n=$((n + 1)); echo $n >written; done";
   let size = 0, ahead = 0, looks = 0;
-  const end = await session.exec(program, {
+  const end = await container.exec(program, {
     async take({ bytes }) {
       size += bytes.length;
       if (size < (looks + 1) * 20 * 1_048_576) return;
       looks++;
-      const { stdout } = await session.run("cat written");
+      const { stdout } = await container.run("cat written");
       ahead = Math.max(ahead, Number(stdout) * 1_048_576 - size);
     },
   });
@@ -253,7 +253,7 @@ testInEach("signals reach the command and what came of it", async ({ run, signal
   await Promise.all([term.sent(), int.sent(), kill.sent()]);
   const left = await run("grep -l 'sleep.100[123]' /proc/[0-9]*/cmdline 2>/dev/null");
   assert.equal(left.stdout, "");
-  // The session goes on, and one that has ended is no error.
+  // The container goes on, and a command that has ended is no error.
   await signal("s3", "KILL");
   await signal("never-was", "TERM");
   await assert.rejects(signal("s1", "SEGV"), (error) => hasCode(error, "invalid_request"));
@@ -310,27 +310,27 @@ testInEach("more input than there is room for it", async ({ exec, run }) => {
 });
 
 testWithDocker(
-  "a session that ends under a command, one that is gone, and an engine that is",
+  "a container that ends under a command, one that is gone, and an engine that is",
   async () => {
-    await using session = await ownSession();
+    await using container = await ownContainer();
     const interrupted = (error: unknown) => hasCode(error, "interrupted");
-    const ended = session.exec("echo up; sleep 1000", {
+    const ended = container.exec("echo up; sleep 1000", {
       id: "last",
-      take: async () => void await docker(["rm", "-f", session.container]),
+      take: async () => void await docker(["rm", "-f", container.name]),
     });
     await assert.rejects(ended, interrupted);
-    await assert.rejects(session.exec("true"), interrupted);
-    await assert.rejects(session.exec("true", { from: { stdout: 0, stderr: 0 } }), interrupted);
-    await session.signal("last", "KILL");
+    await assert.rejects(container.exec("true"), interrupted);
+    await assert.rejects(container.exec("true", { from: { stdout: 0, stderr: 0 } }), interrupted);
+    await container.signal("last", "KILL");
     const cli = dockerCli({ env: { DOCKER_HOST: "unix:///nonexistent/docker.sock" } });
     const isDown = (error: unknown) => hasCode(error, "provider_unavailable");
-    await assert.rejects(session.exec("true", { cli }), isDown);
+    await assert.rejects(container.exec("true", { cli }), isDown);
   },
 );
 
 testWithDocker("letting go of a command does not end it", async () => {
-  await using session = await ownSession();
-  const { exec, run, files } = session;
+  await using container = await ownContainer();
+  const { exec, run, files } = container;
   const gone = new AbortController();
   const script = "echo a; until [ -e go ]; do sleep 0.01; done; echo b";
   let position: OutputPosition | undefined;

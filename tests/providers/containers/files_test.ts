@@ -5,18 +5,22 @@ import { MISSING_SHELLS, shellImage } from "../../docker/shell_images.ts";
 import { needs } from "../../needs.ts";
 import type { ContainerFiles } from "../../../src/core/containers.ts";
 import { type Code, hasCode } from "../../../src/fs/error.ts";
-import { bytesOf, type OwnSession, ownSession, textOf } from "./commands.ts";
+import { bytesOf, type OwnContainer, ownContainer, textOf } from "./own_container.ts";
 
 const KINDS = [
   { name: "busybox", test: needs(MISSING_DOCKER), image: busyboxImage },
   { name: "GNU", test: needs(MISSING_DOCKER ?? MISSING_SHELLS), image: () => shellImage("dash") },
 ];
 
-function testInEach(name: string, mb: number, body: (session: OwnSession) => Promise<void>): void {
+function testInEach(
+  name: string,
+  mb: number,
+  body: (container: OwnContainer) => Promise<void>,
+): void {
   for (const { name: kind, test, image } of KINDS) {
     test(`${name}: ${kind}`, async () => {
-      await using session = await ownSession(await image(), { max_disk_mb: mb });
-      await body(session);
+      await using container = await ownContainer(await image(), { max_disk_mb: mb });
+      await body(container);
     });
   }
 }

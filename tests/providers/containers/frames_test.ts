@@ -3,7 +3,7 @@ import assert from "../../assert.ts";
 import { hasCode } from "../../../src/fs/error.ts";
 import { type Frame, frameReader, tape } from "../../../src/providers/containers/frames.ts";
 import { MARK_BYTE } from "../../../src/providers/containers/relay.ts";
-import { bytesOf, textOf } from "./commands.ts";
+import { bytesOf, textOf } from "./own_container.ts";
 
 const MARK = "0123456789abcdef0123456789abcdef";
 const END = String.fromCharCode(MARK_BYTE) + MARK;

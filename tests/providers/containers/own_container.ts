@@ -1,4 +1,4 @@
-/** A session for tests of commands and files: `await using s = await ownSession(image)`, and its container is gone at the end. */
+/** A container of a test's own, without the provider: commands and files go straight to it. `await using container = await ownContainer(image)`; it is gone at the end. */
 import type {
   Command,
   ContainerFiles,
@@ -21,7 +21,7 @@ export interface Running {
   readonly stdin?: Uint8Array;
   readonly from?: OutputPosition;
   readonly signal?: AbortSignal;
-  /** Instead of the session's own client of the engine. */
+  /** Instead of its own client of the engine. */
   readonly cli?: DockerCli;
   readonly take?: (output: ExecOutput) => void | Promise<void>;
 }
@@ -31,20 +31,20 @@ export interface Outcome extends ExecEnd {
   readonly stderr: string;
 }
 
-export interface OwnSession extends AsyncDisposable {
+export interface OwnContainer extends AsyncDisposable {
   readonly cli: DockerCli;
-  readonly container: string;
+  readonly name: string;
   readonly files: ContainerFiles;
   exec(command: Command, how?: Running): Promise<ExecEnd>;
   /** As `exec`, with all of its output. */
   run(command: Command, how?: Running): Promise<Outcome>;
-  signal(id: string, name: string): Promise<void>;
+  signal(id: string, signal: string): Promise<void>;
 }
 
-export async function ownSession(
+export async function ownContainer(
   image?: string,
   limits: Partial<SessionSpec["limits"]> = {},
-): Promise<OwnSession> {
+): Promise<OwnContainer> {
   const home = await ownHome();
   const blank = home.spec();
   const spec = home.spec({
@@ -53,13 +53,13 @@ export async function ownSession(
   });
   const { cli } = home;
   await sessionsOf(cli, home.house, () => false, Date.now).start(spec, NEVER);
-  const container = sessionContainer(spec.session_id);
+  const name = sessionContainer(spec.session_id);
   let count = 0;
 
   function exec(command: Command, how: Running = {}): Promise<ExecEnd> {
     const { id = `e${++count}`, env = {}, workdir = "", stdin, from, signal = NEVER, take } = how;
     const exec = { exec_id: id, command, env, workdir, ...(stdin && { stdin }) };
-    return execIn(how.cli ?? cli, container, spec.session_id, exec, {
+    return execIn(how.cli ?? cli, name, spec.session_id, exec, {
       from,
       signal,
       take: async (output) => await take?.(output),
@@ -67,8 +67,8 @@ export async function ownSession(
   }
   return {
     cli,
-    container,
-    files: filesIn(cli, container),
+    name,
+    files: filesIn(cli, name),
     exec,
     async run(command, how = {}) {
       const said = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
@@ -81,7 +81,7 @@ export async function ownSession(
       });
       return { ...end, stdout: textOf(said.stdout), stderr: textOf(said.stderr) };
     },
-    signal: (id, name) => signalIn(cli, container, id, name),
+    signal: (id, signal) => signalIn(cli, name, id, signal),
     [Symbol.asyncDispose]: () => home[Symbol.asyncDispose](),
   };
 }
