@@ -187,7 +187,7 @@ export const sleepLaws: readonly TickLaw[] = [
       await s.at("busy").send("waits");
       await s.advance(10 * IDLE_MS);
       const status = await s.answer(() => s.runtime.status());
-      same([status.agents, status.awake], [4, 0], "agents, and those in memory");
+      same([status.agents, status.in_memory], [4, 0], "agents, and those in memory");
       await s.advance(3_600_000);
       same((await s.at("failing").status()).tick_count, 1, "ticks of the one that waited an hour");
       for (const end of ["clean", "crash"] as const) {
@@ -204,7 +204,11 @@ export const sleepLaws: readonly TickLaw[] = [
       const all = await s.answer(() => s.runtime.list({}));
       same(all.map(({ id }) => id), ["busy", "failing", "idle", "ringing"], "the list");
       await s.advance(10 * IDLE_MS);
-      same((await s.answer(() => s.runtime.status())).awake, 0, "in memory after a look at all");
+      same(
+        (await s.answer(() => s.runtime.status())).in_memory,
+        0,
+        "in memory after a look at all",
+      );
     },
   },
   {

@@ -96,7 +96,7 @@ function serverFacts(call: Call, url: string, s: RuntimeStatus): string[] {
   return facts([
     ["server", `${url}${s.paused ? paint("yellow", "   paused") : ""}`],
     ["up", span(s.uptime_ms)],
-    ["agents", `${s.agents} · ${s.awake} awake · ${s.ticking} ticking · ${s.due} due`],
+    ["agents", `${s.agents} · ${s.states.active} active · ${s.ticking} ticking · ${s.due} due`],
     ["since start", `${count(s.ticks, "tick")} · ${count(s.envelopes, "envelope")}`],
   ], paint);
 }

@@ -638,7 +638,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         uptime_ms: backend.now() - startedAt,
         paused: supervisor.paused,
         agents: await countAgents(),
-        awake: lives.size,
+        in_memory: lives.size,
         states: countStates(lives.values()),
         queued: queued(lives.values()),
         ticking: supervisor.ticking,
@@ -738,9 +738,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       if (!making.has(id) && !await registry.get(registryKey.agent(id))) return id;
     }
   }
-  function countStates(awake: Iterable<Live>): RuntimeStatus["states"] {
+  function countStates(inMemory: Iterable<Live>): RuntimeStatus["states"] {
     const counts = { creating: 0, active: 0, dormant: 0, paused: 0, failed: 0, terminated: 0 };
-    for (const live of awake) counts[stateOf(live, making.has(live.id))]++;
+    for (const live of inMemory) counts[stateOf(live, making.has(live.id))]++;
     return counts;
   }
   async function countAgents(): Promise<number> {
@@ -762,9 +762,9 @@ function hasStopped(id: AgentId): FileError {
   return new FileError("not_ready", "open", `/agents/${id}`, { detail: "the runtime has stopped" });
 }
 /** Envelopes that wait, in all. */
-function queued(awake: Iterable<Live>): number {
+function queued(inMemory: Iterable<Live>): number {
   let sum = 0;
-  for (const live of awake) sum += live.inbox.queue.size;
+  for (const live of inMemory) sum += live.inbox.queue.size;
   return sum;
 }
 

@@ -72,9 +72,8 @@ export interface RuntimeStatus {
   readonly uptime_ms: number;
   readonly paused: boolean;
   readonly agents: number;
-  /** Agents in memory now. */
-  readonly awake: number;
-  /** Of those in memory, by state. The others are not looked at. */
+  readonly in_memory: number;
+  /** Of those in memory, by state. The others are not looked at; none of them is active. */
   readonly states: Readonly<Record<LifecycleState, number>>;
   /** Envelopes that wait, of agents in memory. Only paused and failed agents have some and are not there. */
   readonly queued: number;

@@ -153,7 +153,7 @@ function runtimeText(status: RuntimeStatus): string {
   return [
     gaugeText("agentd_agents", "Agents there are, in memory or not.", [[{}, status.agents]]),
     gaugeText(
-      "agentd_agents_awake",
+      "agentd_agents_in_memory",
       "Agents in memory, by state. The others are not looked at.",
       Object.entries(status.states).map(([state, count]) => [{ state }, count]),
     ),

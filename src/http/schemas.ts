@@ -167,8 +167,10 @@ export const RUNTIME_STATUS = named<RuntimeStatus>(
     uptime_ms: count,
     paused: z.boolean(),
     agents: count,
-    awake: count.meta({ description: "Agents in memory now." }),
-    states: z.record(state, count).meta({ description: "Of those in memory." }),
+    in_memory: count.meta({ description: "Agents in memory now." }),
+    states: z.record(state, count).meta({
+      description: "Of those in memory. The others are not looked at; none of them is active.",
+    }),
     queued: count.meta({ description: "Envelopes that wait, of agents in memory." }),
     ticking: count,
     due: count,

@@ -157,7 +157,7 @@ try {
   row("memory per sleeping agent", `${(((kib - emptyKib) * 1024) / AGENTS).toFixed(0)} bytes`);
   row(
     `CPU used in ${IDLE_MS / 1000} s of idleness`,
-    `${idleTicks * 10} ms, ${status.awake} agents awake`,
+    `${idleTicks * 10} ms, ${status.in_memory} agents in memory`,
   );
   row(
     "first message to a sleeping built-in agent, p50 / p99",

@@ -1,4 +1,5 @@
 /** The pages, in a real browser, of a server of the real program. */
+import type { Page } from "playwright-core";
 import { needs } from "../needs.ts";
 import { deepEqual, equal, match, ok } from "../assert.ts";
 import { BROWSER } from "./browser.ts";
@@ -36,9 +37,24 @@ test("the agents are listed as they are, and talked to", async () => {
     await page.getByRole("link", { name: /^bob\s+active/ }).waitFor();
     await page.getByRole("button", { name: "Tick now" }).click();
     await trace.getByText("manual manual:local").waitFor();
+
+    // What is counted of all of them is what the list says of each.
+    await (await ask("POST", "/agents", { id: "idle", agent: "echo" })).body?.cancel();
+    await (await ask("POST", "/agents/idle/hibernate")).body?.cancel();
+    await page.getByRole("link", { name: /^idle\s+dormant/ }).waitFor();
+    await countsActive(page, 2);
+    await (await ask("POST", "/agents/idle/wake")).body?.cancel();
+    await page.getByRole("link", { name: /^idle\s+active/ }).waitFor();
+    await countsActive(page, 3);
     deepEqual(complaints, []);
   });
 });
+
+async function countsActive(page: Page, count: number): Promise<void> {
+  const told = page.getByLabel("Runtime").locator("div");
+  await told.filter({ hasText: new RegExp(`^active${count}$`) }).waitFor();
+  equal(await page.locator("#agents .state.active").count(), count);
+}
 
 test("what an agent says is text and never markup", async () => {
   await scene(async ({ served, open, ask }) => {

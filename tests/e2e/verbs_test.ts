@@ -52,6 +52,7 @@ Deno.test("an agent from its creation to its end", async () => {
     equal(await agentd("send", "bob", "after", "--wait"), "5\n");
     equal(await agentd("hibernate", "bob"), "bob sleeps\n");
     equal(JSON.parse(await agentd("status", "bob", "--json")).state, "dormant");
+    match(await agentd("status"), /^agents +2 · 1 active · 0 ticking · 0 due$/m);
     equal(await agentd("wake", "bob"), "bob is awake\n");
     equal(JSON.parse(await agentd("status", "bob", "--json")).state, "active");
 

@@ -263,14 +263,14 @@ Deno.test("agents that sleep are counted and not visited", async () => {
   }));
   for (const id of ["a", "b", "c"]) await runtime.create({ id: agentId(id), agent: "echo" });
   await clock.advance(10 * 60_000);
-  assert.equal((await runtime.status()).awake, 0);
+  assert.equal((await runtime.status()).in_memory, 0);
   await runtime.deliver(agentId("a"), message("hi"), source);
   await clock.advance(0);
   touched.clear();
   const seen = await scrape();
   assert.deepEqual([...touched], []);
   assert.equal(seen.get("agentd_agents"), 3);
-  assert.equal(seen.get('agentd_agents_awake{state="active"}'), 1);
-  assert.equal(seen.get('agentd_agents_awake{state="dormant"}'), 0);
+  assert.equal(seen.get('agentd_agents_in_memory{state="active"}'), 1);
+  assert.equal(seen.get('agentd_agents_in_memory{state="dormant"}'), 0);
   await runtime.stop(0);
 });

@@ -85,7 +85,7 @@ async function pageOfAgents() {
 function showRuntime(status) {
   facts(at("runtime"), [
     ["agents", String(status.agents)],
-    ["awake", String(status.awake)],
+    ["active", String(status.states.active)],
     ["waiting", String(status.queued), status.queued > 0 ? "odd" : ""],
     ["ticks", String(status.ticks)],
     ["up", span(status.uptime_ms)],
