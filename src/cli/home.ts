@@ -98,7 +98,12 @@ export function writePrivate(home: Home, name: string, text: string): void {
   const path = join(home.dir, name);
   const draft = `${path}.${crypto.randomUUID().slice(0, 8)}`;
   try {
-    Deno.writeTextFileSync(draft, text, { createNew: true, mode: FILE_MODE });
+    {
+      using file = Deno.openSync(draft, { write: true, createNew: true, mode: FILE_MODE });
+      const bytes = new TextEncoder().encode(text);
+      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+      file.syncSync();
+    }
     Deno.renameSync(draft, path);
   } catch (error) {
     removeQuietly(draft);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { SecretReference } from "../http/hooks/hook.ts";
 import type { SecretFile } from "../http/hooks/store.ts";
 import { EXIT, trouble } from "./exit.ts";
-import { cannot, type Home, readSmall, removeQuietly, shownIn } from "./home.ts";
+import { type Home, readSmall, shownIn, writePrivate } from "./home.ts";
 
 const NAME = "hook_secrets";
 const FORMAT = 1;
@@ -63,25 +63,9 @@ function parsed(text: string): Map<string, string> | undefined {
   }
 }
 
-/** Beside the file and then over it, so that a crash leaves the old one or the new one, whole. */
 function store(home: Home, secrets: ReadonlyMap<string, string>): void {
   const hooks = Object.fromEntries([...secrets].sort(([a], [b]) => (a < b ? -1 : 1)));
-  const text = JSON.stringify({ version: FORMAT, hooks }, null, 1) + "\n";
-  const path = join(home.dir, NAME);
-  const draft = `${path}.new`;
-  try {
-    removeQuietly(draft);
-    {
-      using file = Deno.openSync(draft, { write: true, createNew: true, mode: 0o600 });
-      const bytes = new TextEncoder().encode(text);
-      for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-      file.syncSync();
-    }
-    Deno.renameSync(draft, path);
-  } catch (error) {
-    removeQuietly(draft);
-    throw cannot("write", shownIn(home, NAME), error);
-  }
+  writePrivate(home, NAME, JSON.stringify({ version: FORMAT, hooks }, null, 1) + "\n");
 }
 
 /** What a reference stands for now: a variable, or a file without its last newline. */

@@ -80,7 +80,7 @@ export const ALLOWANCES: Readonly<Record<string, Partial<Room> & { readonly why:
   },
   "src/providers/signer/keyfile.ts": { world: "deno", why: "keys in a file of this machine" },
   "src/providers/secrets/file.ts": { world: "deno", why: "secrets in a file of this machine" },
-  "src/providers/secrets/private_file.ts": { world: "deno", why: "reads and writes that file" },
+  "src/providers/private_file.ts": { world: "deno", why: "reads and writes those two files" },
   "src/providers/http": { world: "deno", packages: ["ipaddr.js"], why: "connections of its own" },
   "conformance/memory.ts": {
     on: ["src/backends", "src/providers/signer/memory.ts"],

@@ -2,7 +2,7 @@
 import { FileError } from "../../fs/error.ts";
 import type { AgentId } from "../../core/id.ts";
 import type { KeptSecret, SecretStore } from "../../core/secrets.ts";
-import { readPrivate, writePrivate } from "./private_file.ts";
+import { readPrivate, writePrivate } from "../private_file.ts";
 
 /** What the file says of its own form. */
 const FORMAT = 1;

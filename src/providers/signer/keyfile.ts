@@ -2,6 +2,7 @@
 import { FileError } from "../../fs/error.ts";
 import type { AgentId } from "../../core/id.ts";
 import type { SigningService } from "../../core/provider.ts";
+import { asFileError, directoryOf, readPrivate, writePrivate } from "../private_file.ts";
 import {
   bytesOf,
   hexOf,
@@ -19,8 +20,6 @@ type Change = (secrets: Secrets) => void;
 const FORMAT = 1;
 const AGENT_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const HEX_32 = /^[0-9a-f]{64}$/;
-/** Permission bits of group and others. */
-const OTHERS = 0o077;
 
 /**
  * Opens the key file, or makes it with the first key: file 0600, its directory 0700. Several programs may share it.
@@ -79,34 +78,8 @@ function batched(write: (changes: readonly Change[]) => Promise<void>) {
 
 /** Reads the keys; none if there is no file yet. */
 async function load(path: string): Promise<Secrets> {
-  let text: string;
-  try {
-    using file = await Deno.open(path, { read: true });
-    mustBePrivate(path, (await file.stat()).mode);
-    text = new TextDecoder().decode(await readAll(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return new Map();
-    throw asFileError("read", path, error);
-  }
-  return parse(path, text);
-}
-
-async function readAll(file: Deno.FsFile): Promise<Uint8Array> {
-  const bytes = new Uint8Array((await file.stat()).size);
-  let at = 0;
-  while (at < bytes.length) {
-    const count = await file.read(bytes.subarray(at));
-    if (count === null) break;
-    at += count;
-  }
-  return bytes.subarray(0, at);
-}
-
-function mustBePrivate(path: string, mode: number | null): void {
-  if (mode === null || (mode & OTHERS) === 0) return;
-  throw new FileError("permission_denied", "read", path, {
-    detail: `other users may use this key file; chmod 600 ${JSON.stringify(path)}`,
-  });
+  const text = await readPrivate(path);
+  return text === undefined ? new Map() : parse(path, text);
 }
 
 /** @throws FileError `corrupt`, which tells nothing of the content */
@@ -129,38 +102,13 @@ function parse(path: string, text: string): Secrets {
   return secrets;
 }
 
-/** Beside the file and then over it, so that a crash leaves the old one or the new one, whole. */
 async function store(path: string, secrets: Secrets): Promise<void> {
   const keys = Object.fromEntries(
     [...secrets].sort(([a], [b]) => (a < b ? -1 : 1)).map(
       ([agent, secret]) => [agent, hexOf(secret)],
     ),
   );
-  const text = JSON.stringify({ version: FORMAT, keys }, undefined, 1) + "\n";
-  const temporary = `${path}.new`;
-  try {
-    await Deno.remove(temporary).catch(() => {});
-    {
-      using file = await Deno.open(temporary, { write: true, createNew: true, mode: 0o600 });
-      await writeAll(file, new TextEncoder().encode(text));
-      await file.sync();
-    }
-    await Deno.rename(temporary, path);
-    await syncDirectory(directoryOf(path));
-  } catch (error) {
-    throw asFileError("write", path, error);
-  }
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-}
-
-/** A rename is durable once its directory is. */
-async function syncDirectory(path: string): Promise<void> {
-  if (Deno.build.os === "windows") return;
-  using directory = await Deno.open(path, { read: true });
-  await directory.sync();
+  await writePrivate(path, JSON.stringify({ version: FORMAT, keys }, undefined, 1) + "\n");
 }
 
 /** One program at a time; another one's keys are read before ours are written. */
@@ -173,18 +121,4 @@ async function exclusively<T>(path: string, run: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw asFileError("write", path, error);
   }
-}
-
-function directoryOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end < 0 ? "." : path.slice(0, end) || "/";
-}
-
-/** The platform's error names the reason and no content. */
-function asFileError(op: string, path: string, error: unknown): FileError {
-  if (error instanceof FileError) return error;
-  const denied = error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Deno.errors.NotCapable;
-  const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new FileError(denied ? "permission_denied" : "io", op, path, { detail });
 }

@@ -1,5 +1,5 @@
 /** Small text files that only their owner can read: read whole, and written whole or not at all. */
-import { FileError } from "../../fs/error.ts";
+import { FileError } from "../fs/error.ts";
 
 /** Permission bits of group and others. */
 const OTHERS = 0o077;
@@ -47,13 +47,13 @@ async function syncDirectory(path: string): Promise<void> {
   await directory.sync();
 }
 
-function directoryOf(path: string): string {
+export function directoryOf(path: string): string {
   const end = path.lastIndexOf("/");
   return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /** The platform's error names the reason and no content. */
-function asFileError(op: string, path: string, error: unknown): FileError {
+export function asFileError(op: string, path: string, error: unknown): FileError {
   if (error instanceof FileError) return error;
   const denied = error instanceof Deno.errors.PermissionDenied ||
     error instanceof Deno.errors.NotCapable;
