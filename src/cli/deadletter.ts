@@ -14,10 +14,9 @@ import {
 } from "./call.ts";
 import { usage } from "./exit.ts";
 import { ago, clip, count, safeLine, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
 import { idOf, inAgent } from "./target.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["list", "show", "replay", "discard"] as const;
 const DIR = "/deadletter";
 /** The whole error is in `show`. */
 const ERROR_COLUMNS = 80;
@@ -28,25 +27,7 @@ export const deadletter: Action = (call) => {
 };
 
 async function act(call: Call, files: FileService, agent: string): Promise<void> {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "list":
-      return await list(call, files, agent);
-    case "show":
-      return printJson(call, await readJson(files, `${DIR}/${letterOf(call)}`));
-    case "replay": {
-      const letter = maybeArg(call, "letter") === "all" ? "all" : letterOf(call);
-      const fresh = option(call, "fresh") ? " fresh" : "";
-      return await tell(call, files, `replay ${letter}${fresh}`);
-    }
-    case "discard":
-      return await tell(call, files, `discard ${letterOf(call)}`);
-    default:
-      throw usage(
-        `deadletter knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
+  await wordIn(call, "deadletter", { list, show, replay, discard })(call, files, agent);
 }
 
 /** A line of `/deadletter/list`. */
@@ -85,6 +66,19 @@ async function list(call: Call, files: FileService, agent: string): Promise<void
       call.terminal.paint,
     );
   });
+}
+
+async function show(call: Call, files: FileService): Promise<void> {
+  printJson(call, await readJson(files, `${DIR}/${letterOf(call)}`));
+}
+
+async function replay(call: Call, files: FileService): Promise<void> {
+  const letter = maybeArg(call, "letter") === "all" ? "all" : letterOf(call);
+  await tell(call, files, `replay ${letter}${option(call, "fresh") ? " fresh" : ""}`);
+}
+
+async function discard(call: Call, files: FileService): Promise<void> {
+  await tell(call, files, `discard ${letterOf(call)}`);
 }
 
 function letterOf(call: Call): string {

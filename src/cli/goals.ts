@@ -2,22 +2,12 @@
 import { FileError, hasCode } from "../fs/error.ts";
 import { type FileService, MATCH_ANY, MATCH_NONE } from "../fs/file.ts";
 import { entries, readJson, writeJson } from "../fs/use.ts";
-import {
-  type Action,
-  answer,
-  arg,
-  type Call,
-  maybeArg,
-  printJson,
-  restArg,
-  withProgress,
-} from "./call.ts";
+import { type Action, answer, arg, type Call, printJson, restArg, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
 import { ago, safeLine, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
 import { idOf, inAgent } from "./target.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["list", "add", "progress", "done", "drop", "rm"] as const;
 const DIR = "/goals";
 
 interface Goal {
@@ -34,26 +24,7 @@ export const goals: Action = (call) => {
 };
 
 async function act(call: Call, files: FileService): Promise<void> {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "list":
-      return await list(call, files);
-    case "add":
-      return await add(call, files);
-    case "progress":
-      return await progress(call, files);
-    case "done":
-      return await change(call, files, only(call), { status: "completed", progress: 1 });
-    case "drop":
-      return await change(call, files, only(call), { status: "abandoned" });
-    case "rm":
-      return await remove(call, files);
-    default:
-      throw usage(
-        `goals knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
+  await wordIn(call, "goals", { list, add, progress, done, drop, rm: remove })(call, files);
 }
 
 async function list(call: Call, files: FileService): Promise<void> {
@@ -122,6 +93,14 @@ async function progress(call: Call, files: FileService): Promise<void> {
     );
   }
   await change(call, files, id, { progress: value });
+}
+
+async function done(call: Call, files: FileService): Promise<void> {
+  await change(call, files, only(call), { status: "completed", progress: 1 });
+}
+
+async function drop(call: Call, files: FileService): Promise<void> {
+  await change(call, files, only(call), { status: "abandoned" });
 }
 
 /** The one goal that is named. */

@@ -4,28 +4,14 @@ import type { ShownHook } from "../http/hooks/hook.ts";
 import { type Action, answer, type Call, maybeArg, option, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
 import { ago, safeLine, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
 import { idOf } from "./target.ts";
+import { unseen } from "./unseen.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["add", "list", "rm"] as const;
 const SECRET_BYTES = 32;
 
-export const hook: Action = async (call) => {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "add":
-      return await add(call);
-    case "list":
-      return await list(call);
-    case "rm":
-      return await remove(call);
-    default:
-      throw usage(
-        `hook knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
-};
+export const hook: Action = async (call) =>
+  await wordIn(call, "hook", { add, list, rm: remove })(call);
 
 /** A secret that is made here is alone on standard output, so that a script can take it from there. */
 async function add(call: Call): Promise<void> {
@@ -84,9 +70,8 @@ async function secretOf(call: Call, there: boolean): Promise<Secret> {
 }
 
 async function typed(call: Call): Promise<string> {
-  const { canAsk, askUnseen, input } = call.terminal;
-  if (canAsk) return await askUnseen("secret: ");
-  return (await new Response(input).text()).replace(/\r?\n$/, "");
+  const how = `${call.program} hook add ${nameIn(call, "add")} bob --secret - < file`;
+  return await unseen(call, "secret: ", how);
 }
 
 function schemeOf(call: Call): { [name: string]: Json } {

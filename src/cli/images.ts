@@ -1,29 +1,15 @@
 /** `agentd images`: what containers can be made from; `pull` fetches more. Both are done by the server, on its machine. */
 import type { ImageInfo } from "../core/containers.ts";
 import type { ProviderImages } from "../http/images.ts";
-import { type Action, answer, type Call, maybeArg, restArg, withProgress } from "./call.ts";
-import { EXIT, trouble, usage } from "./exit.ts";
+import { type Action, answer, type Call, restArg, withProgress } from "./call.ts";
+import { EXIT, trouble } from "./exit.ts";
 import { ago, clip, count, safeLine, size, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["list", "pull"] as const;
 /** A line of progress where the terminal does not say how wide it is. */
 const PROGRESS_COLUMNS = 100;
 
-export const images: Action = async (call) => {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "list":
-      return await list(call);
-    case "pull":
-      return await pull(call);
-    default:
-      throw usage(
-        `images knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
-};
+export const images: Action = async (call) => await wordIn(call, "images", { list, pull })(call);
 
 async function list(call: Call): Promise<void> {
   const providers = await seen(call);

@@ -12,25 +12,11 @@ import { usage } from "./exit.ts";
 import { safeLine, table } from "./print.ts";
 import { didYouMean } from "./similar.ts";
 import { idOf, inAgent } from "./target.ts";
-
-const WORDS = ["list", "set", "remove"] as const;
+import { wordIn } from "./word.ts";
 
 export const mounts: Action = async (call) => {
   const id = idOf(arg(call, "id"));
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "list":
-      return await list(call, id);
-    case "set":
-      return await set(call, id);
-    case "remove":
-      return await change(call, id, pathOf(call), null);
-    default:
-      throw usage(
-        `mounts knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
+  await wordIn(call, "mounts", { list, set, remove })(call, id);
 };
 
 async function list(call: Call, id: AgentId): Promise<void> {
@@ -98,6 +84,10 @@ async function change(
     const where = row.host_path === undefined ? "" : `   ${safeLine(row.host_path)}`;
     return [`${id} ${path} ${row.access}${where}`];
   });
+}
+
+async function remove(call: Call, id: AgentId): Promise<void> {
+  await change(call, id, pathOf(call), null);
 }
 
 function pathOf(call: Call): string {

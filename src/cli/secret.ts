@@ -3,27 +3,12 @@ import type { SecretInfo } from "../core/secrets.ts";
 import { type Action, answer, type Call, maybeArg, option, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
 import { ago, safeLine, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
 import { idOf } from "./target.ts";
+import { unseen } from "./unseen.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["set", "list", "rm"] as const;
-
-export const secret: Action = async (call) => {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "set":
-      return await set(call);
-    case "list":
-      return await list(call);
-    case "rm":
-      return await remove(call);
-    default:
-      throw usage(
-        `secret knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
-};
+export const secret: Action = async (call) =>
+  await wordIn(call, "secret", { set, list, rm: remove })(call);
 
 async function set(call: Call): Promise<void> {
   const name = nameIn(call, "set");
@@ -49,18 +34,8 @@ async function set(call: Call): Promise<void> {
 
 const words = (text: string) => text.split(",");
 
-/** Typed unseen, or all of standard input without its last newline. */
 async function valueFor(call: Call, name: string): Promise<string> {
-  const { canAsk, askUnseen, input, inputIsTerminal } = call.terminal;
-  if (canAsk) return await askUnseen(`value of ${name}: `);
-  if (inputIsTerminal) {
-    throw usage("The value comes from standard input", `${call.program} secret set ${name} < file`);
-  }
-  const value = (await new Response(input).text()).replace(/\r?\n$/, "");
-  if (value === "") {
-    throw usage("There is nothing on standard input", `${call.program} secret set ${name} < file`);
-  }
-  return value;
+  return await unseen(call, `value of ${name}: `, `${call.program} secret set ${name} < file`);
 }
 
 function boundTo({ mounts, hosts, agents }: SecretInfo): string {

@@ -5,27 +5,11 @@ import { FileError } from "../fs/error.ts";
 import { type Action, answer, type Call, maybeArg, option, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
 import { ago, count, safeLine, table } from "./print.ts";
-import { didYouMean } from "./similar.ts";
 import type { Paint } from "./terminal.ts";
+import { wordIn } from "./word.ts";
 
-const WORDS = ["create", "list", "revoke"] as const;
-
-export const token: Action = async (call) => {
-  const word = maybeArg(call, "word") ?? "list";
-  switch (word) {
-    case "create":
-      return await create(call);
-    case "list":
-      return await list(call);
-    case "revoke":
-      return await revoke(call);
-    default:
-      throw usage(
-        `token knows no ${JSON.stringify(word)}`,
-        didYouMean(word, WORDS) ?? `It knows ${WORDS.join(", ")}.`,
-      );
-  }
-};
+export const token: Action = async (call) =>
+  await wordIn(call, "token", { create, list, revoke })(call);
 
 /** The token is alone on standard output, so that a script can take it from there. */
 async function create(call: Call): Promise<void> {
