@@ -125,9 +125,9 @@ export function openJobStream(options: JobStreamOptions): JobStream {
   return {
     ...makeStream({
       async page(after, limit) {
-        const events = await eventsBehind(options.storage, prefix, after, limit);
+        const events = await rowsBehind(options.storage, prefix, after, limit);
         const from = Math.max(after, events.at(-1)?.seq ?? 0);
-        return [...events, ...last.behind(from)].slice(0, limit);
+        return withGaps([...events, ...last.behind(from)]).slice(0, limit);
       },
       comingSeq: () => bytes >= headBytes ? seq : kept,
       lastSeq: () => seq - 1,
@@ -200,8 +200,17 @@ function sizeOf(event: StreamEvent): number {
   return size;
 }
 
-/** Kept events of a job, and an event `gap` where some between them are not. */
+/** Kept events of a job, and an event `gap` where some that would stand before one of them are not. */
 export async function eventsBehind(
+  storage: Pick<AgentStorage, "list">,
+  prefix: string,
+  after: number,
+  limit: number,
+): Promise<StreamEvent[]> {
+  return withGaps(await rowsBehind(storage, prefix, after, limit), after);
+}
+
+async function rowsBehind(
   storage: Pick<AgentStorage, "list">,
   prefix: string,
   after: number,
@@ -212,13 +221,14 @@ export async function eventsBehind(
     after: prefix + padN(Math.max(0, after)),
     ...(limit === Infinity ? {} : { limit }),
   });
-  return withGaps(rows.map((row) => decodeJson<StreamEvent>(row.value)));
+  return rows.map((row) => decodeJson<StreamEvent>(row.value));
 }
 
-function withGaps(events: readonly StreamEvent[]): StreamEvent[] {
+/** @param after what stands before the first one; undefined: nothing is said of that */
+function withGaps(events: readonly StreamEvent[], after?: number): StreamEvent[] {
   return events.flatMap((event, i) => {
-    const before = events[i - 1];
-    if (!before || event.seq === before.seq + 1) return [event];
-    return [{ seq: event.seq - 1, type: "gap", from: before.seq + 1, to: event.seq - 1 }, event];
+    const before = i === 0 ? after : events[i - 1]!.seq;
+    if (before === undefined || event.seq <= before + 1) return [event];
+    return [{ seq: event.seq - 1, type: "gap", from: before + 1, to: event.seq - 1 }, event];
   });
 }

@@ -105,12 +105,14 @@ Deno.test("of a stream with limits the beginning and the end are kept, the cut i
     const seen: StreamEvent[] = [];
     const s = await scene(subject, { one: orders }, { budgets: BUDGETS });
     const [begun, watched] = [door(), door()];
+    let running: StreamEvent[] = [];
     desk.run = async (run) => {
       await run.asking();
       await run.emit({ n: 0 });
       begun.open();
       await watched.pass();
       for (let n = 1; n <= 500; n++) await run.emit({ n, data: "x".repeat(500) }, { n });
+      running = await run.stream.read({ after: 0 });
       return { costMicroUsd: 1 };
     };
     const watching = begun.pass().then(async () => {
@@ -137,6 +139,19 @@ Deno.test("of a stream with limits the beginning and the end are kept, the cut i
     const gap = kept.find(({ type }) => type === "gap")!;
     const at = kept.indexOf(gap);
     assert.deepEqual([gap.from, gap.to], [kept[at - 1]!.seq! + 1, kept[at + 1]!.seq! - 1]);
+    assert.deepEqual(running, kept, "who reads while it runs");
+    const between = Math.floor((gap.from as number + gap.seq) / 2);
+    const { job_id } = await jobOf(s);
+    const files = await s.at("one").files();
+    for (const after of [gap.from as number - 1, between, gap.seq - 1, gap.seq, 10_000]) {
+      const later = await watch<StreamEvent>(files, `${DESK}/jobs/${job_id}/stream`, {
+        after,
+        signal: AbortSignal.timeout(60_000),
+      });
+      const rest = kept.filter(({ seq, type }) => seq > after && type === "chunk");
+      const first = after < gap.seq ? [{ ...gap, from: after + 1 }] : [];
+      assert.deepEqual(await Array.fromAsync(later), [...first, ...rest], `behind ${after}`);
+    }
     assert.equal((await jobOf(s)).kept !== null, true);
     const told = seen.filter(({ type }) => type === "chunk").map(({ n }) => n);
     assert.deepEqual(told, Array.from({ length: 501 }, (_, n) => n));
