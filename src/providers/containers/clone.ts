@@ -2,13 +2,7 @@
 import { FileError, hasCode } from "../../fs/error.ts";
 import type { CloneSpec, SessionSpec } from "../../core/containers.ts";
 import { type DockerCli, type DockerProcess, type Ended, firstOf } from "./cli.ts";
-import {
-  cloneContainer,
-  type House,
-  RUN_STDIN,
-  runArguments,
-  sessionContainer,
-} from "./container.ts";
+import { cloneContainer, type House, runArguments, sessionContainer } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import {
   FETCH,
@@ -21,6 +15,7 @@ import {
 } from "./fetching.ts";
 import { findImage } from "./images.ts";
 import { lossOf, remove } from "./listed.ts";
+import { runContainer } from "./run.ts";
 import { unless } from "./unless.ts";
 
 const START_MS = 120_000;
@@ -72,7 +67,7 @@ export function clonesOf(
     try {
       // What an earlier life has left of that name holds nothing that anybody needs.
       await remove(cli, name);
-      const made = await cli.run(args, { stdin: RUN_STDIN, withinMs: START_MS });
+      const made = await runContainer(cli, args, START_MS);
       if (made.code !== 0) throw engineFailure("clone", repo.url, made);
       await fetchIn(cli, name, repo, told, signal);
       await carry(cli, name, spec, repo, told, signal);

@@ -188,7 +188,8 @@ function bounds(limits: ContainerLimits): string[] {
     `--memory=${max_memory_mb}m`,
     // The same number says: no swap.
     `--memory-swap=${max_memory_mb}m`,
-    `--cpus=${max_cpu_cores}`,
+    // The engine takes no finer number.
+    `--cpus=${Math.floor(max_cpu_cores * 1000) / 1000}`,
     `--pids-limit=${MAX_PROCESSES}`,
     `--ulimit=nofile=${MAX_OPEN_FILES}:${MAX_OPEN_FILES}`,
     "--ulimit=core=0:0",

@@ -43,7 +43,13 @@ export const containerSettings = z.strictObject({
     spares: amount.max(MAX_SPARES).default(DEFAULT_SPARES),
   }).prefault({}),
   /** What agents may use where their policy names no images; the first that is there is taken where a request names none. */
-  images: z.array(image).min(1).max(64).default([...DEFAULT_IMAGES]),
+  images: z.array(
+    image.refine(
+      (name) => !name.includes("@"),
+      "a name with its tag, not a digest: policies know images by these",
+    ),
+  )
+    .min(1).max(64).default([...DEFAULT_IMAGES]),
   /** Has git, sh and tar. */
   git_image: image.default(GIT_IMAGE),
 });

@@ -2,17 +2,12 @@
 import { FileError } from "../../fs/error.ts";
 import type { SessionSpec, SessionState } from "../../core/containers.ts";
 import type { DockerCli } from "./cli.ts";
-import {
-  type FoundImage,
-  type House,
-  RUN_STDIN,
-  runArguments,
-  sessionContainer,
-} from "./container.ts";
+import { type FoundImage, type House, runArguments, sessionContainer } from "./container.ts";
 import { engineFailure } from "./failure.ts";
 import { findImage } from "./images.ts";
 import { lanes } from "./lanes.ts";
 import { type Listed, listed, look, remove } from "./listed.ts";
+import { runContainer } from "./run.ts";
 import { type Spares, sparesOf, tellTaken } from "./spares.ts";
 import { unless } from "./unless.ts";
 
@@ -147,7 +142,7 @@ async function made(
   });
   const run = async () => {
     signal.throwIfAborted();
-    return await cli.run(args, { stdin: RUN_STDIN, withinMs: START_MS });
+    return await runContainer(cli, args, START_MS);
   };
   let ended = await run();
   if (isTaken(ended.stderr)) {

@@ -4,12 +4,12 @@ import type { DockerCli } from "./cli.ts";
 import {
   type FoundImage,
   type House,
-  RUN_STDIN,
   runArguments,
   SPARE_READY,
   spareContainer,
 } from "./container.ts";
 import { remove } from "./listed.ts";
+import { runContainer } from "./run.ts";
 
 /** One that nobody has taken for so long is removed. */
 export const KEPT_MS = 300_000;
@@ -110,7 +110,7 @@ export function sparesOf(
     try {
       ours.add(name);
       const options = { withinMs: MAKE_MS };
-      const made = await cli.run(argumentsOf(spare), { ...options, stdin: RUN_STDIN });
+      const made = await runContainer(cli, argumentsOf(spare), MAKE_MS);
       const id = made.stdout.trim();
       const isMade = made.code === 0 && !spare.isDropped &&
         (await cli.run(["exec", id, "sh", "-c", SPARE_READY], options)).code === 0;

@@ -50,6 +50,7 @@ Deno.test("settings that cannot be are refused with the place", () => {
     [{ docker: { spares: 33 } }, /docker\.spares/],
     [{ images: [] }, /images/],
     [{ images: ["--all"] }, /images\[0\]/],
+    [{ images: [`alpine@sha256:${"0".repeat(64)}`] }, /digest/],
     [{ git_image: "a b" }, /git_image/],
     [{ image: "alpine:3.22" }, /image/],
     [{ home: "a=b" }, /home/],

@@ -178,6 +178,21 @@ testWithDocker(
   },
 );
 
+testWithDocker(
+  "a session that may have more processors than there are has those, and any fraction of one",
+  async () => {
+    await using home = await ownHome();
+    const sessions = sessionsIn(home.house);
+    const cores = Number(await dockerSays(["info", "--format", "{{.NCPU}}"]));
+    const { limits } = home.spec();
+    for (const [asked, had] of [[256, cores], [0.123456789012, 0.123]] as const) {
+      const spec = home.spec({ limits: { ...limits, max_cpu_cores: asked } });
+      await sessions.start(spec, NEVER);
+      assert.equal((await inspected(spec.session_id)).HostConfig.NanoCpus, had * 1e9);
+    }
+  },
+);
+
 testWithDocker("a second start finds the container of the first, with what is in it", async () => {
   await using home = await ownHome();
   const spec = home.spec();
