@@ -103,6 +103,10 @@ export const requestLaws: readonly ContainerLaw[] = [
         ["invalid_request", { kind: "interactive", artifacts: ["*"] }],
         ["invalid_request", { limits: { max_memory_mb: 0 } }],
         ["invalid_request", { env: { "1": "x" } }],
+        ["invalid_request", { env: { A: "\ud800" } }],
+        ["invalid_request", { env: { ["__proto__"]: "x" } }],
+        ["invalid_request", { image: "x; y" }],
+        ["invalid_request", { files: { a: "x", "a/b": "y" } }],
         ["invalid_request", { timeout_ms: 0 }],
         ["invalid_request", { max_cost_micro_usd: 1 }],
         ["invalid_path", { files: { "../x": "y" } }],
@@ -139,7 +143,7 @@ export const requestLaws: readonly ContainerLaw[] = [
         await refusesWith("permission_denied", "/containers/policy", () => begin(subject, absent));
         await setPolicy(subject, { allowed_images: ["*"] });
         const pull = "agentd images pull agentd.test/absent:1";
-        await refusesWith("not_found", pull, () => begin(subject, absent));
+        await refusesWith("provider_unavailable", pull, () => begin(subject, absent));
       });
     },
   },

@@ -14,8 +14,17 @@ export const MAX_STDIN_BYTES = 1024 * 1024;
 export const MAX_REQUEST_FILES = 64;
 
 const kind = z.union(
-  [z.enum(CONTAINER_KINDS), z.templateLiteral(["custom:", z.string().min(1).max(64)])],
+  [
+    z.enum(CONTAINER_KINDS),
+    z.templateLiteral(["custom:", z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/)]),
+  ],
   `it is one of ${CONTAINER_KINDS.join(", ")}`,
+);
+
+/** As people write it, and as it can be told to an operator who is to fetch it: no word of a shell, no option. A digest is none of the names that policies know. */
+const image = z.string().max(256).regex(
+  /^[A-Za-z0-9][A-Za-z0-9_.:/-]*$/,
+  "an image is called by its name and tag, such as python:3.13-slim",
 );
 
 /** Text is run by the image's `sh -c`; a list is run as it is. */
@@ -72,6 +81,13 @@ export const repository = z.strictObject({
 });
 export type Repository = z.infer<typeof repository>;
 
+/** The rules of git for names, so that a name is neither an option nor a rule of its own about what goes where. */
+export function isGitRef(name: string): boolean {
+  // deno-lint-ignore no-control-regex -- they are what is refused
+  const isOdd = /[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-+/.]|[/.]$|\.lock$/.test(name);
+  return name !== "" && !isOdd;
+}
+
 /** A file's content: text, or bytes in base64. */
 export const content = z.union(
   [z.string(), z.strictObject({ base64: z.base64() })],
@@ -82,7 +98,7 @@ export const content = z.union(
 export const containerRequest = z.strictObject({
   kind: kind.default("ephemeral"),
   /** Absent: the provider's default. */
-  image: z.string().min(1).max(256).exactOptional(),
+  image: image.exactOptional(),
   /** Absent: chosen by the policy. */
   provider: z.string().min(1).max(64).exactOptional(),
   repo: repository.exactOptional(),
@@ -177,6 +193,8 @@ export interface ContainerProviderInfo {
   readonly default_images: readonly string[];
   /** What the engine calls itself, where it was asked. */
   readonly engine?: string;
+  /** The image in which it fetches repositories, where it needs one of its own for that. */
+  readonly git_image?: string;
 }
 
 export interface ContainerHealth {

@@ -1,5 +1,5 @@
 /** Why a task could not go on, for whoever sent it, and what an operator can do about it. */
-import { codeOf } from "../../fs/error.ts";
+import { codeOf, type FileError } from "../../fs/error.ts";
 import type { Failure } from "../../core/agent.ts";
 import { failureOf, kindOf, reasonOf } from "../common/refusals.ts";
 import { mayComeBack, waitForAbsent } from "../common/waiting.ts";
@@ -26,11 +26,22 @@ export async function refused(work: Work, task: Task, error: unknown): Promise<v
   if (kind === "retry") throw error;
   const failure = failureOf(error);
   if (kind === "changed") return await againNextTick(work, task, failure.message);
-  // An image that is not there does not come by itself.
+  if (lacksImage(task, error)) return await finish(work, task, withoutImage(task, failure));
   const isAway = mayComeBack(task, error) &&
     (task.phase === "write" || codeOf(error) === "provider_unavailable");
   if (isAway && await waitForAbsent(work.ctx, task)) return;
   await stopped(work, task, failure);
+}
+
+/** An image that is not there does not come by itself, as an engine may. */
+function lacksImage({ phase }: Task, error: unknown): boolean {
+  return phase !== "write" && (error as FileError).extra?.["image"] !== undefined;
+}
+
+function withoutImage(task: Task, { code, message }: Failure): string {
+  const why = `${SESSION_REASONS["not_found"]}: ${message} (${code})`;
+  return [why, "An operator sees the images that are there with: agentd images.", spentOf(task)]
+    .join("\n\n");
 }
 
 /** It cannot go on, and this is why. */
@@ -77,14 +88,8 @@ function adviceFor(work: Work, task: Task, { code }: Failure): string[] {
       if (task.phase === "write") {
         return [`An operator sees who has models with: agentd ls ${id}/compute/providers/`];
       }
-      return [imageAdvice(work)];
+      return ["An operator sees the images that are there with: agentd images."];
     default:
       return [];
   }
-}
-
-function imageAdvice({ config: { image } }: Work): string {
-  return `An operator sees the images that are there with: agentd images; and fetches one with: agentd images pull ${
-    image ?? "NAME"
-  }`;
 }

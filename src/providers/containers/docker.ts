@@ -80,6 +80,8 @@ export function docker(options: DockerOptions): ContainerProvider {
         about: "containers of the Docker engine on this machine",
         price,
         default_images: defaultImages(),
+        // By its digest it is in no list of those that are there.
+        ...(gitImage.includes("@") ? {} : { git_image: gitImage }),
         ...(version === undefined ? {} : { engine: version }),
       };
     },

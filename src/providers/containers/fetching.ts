@@ -1,6 +1,6 @@
 /** How a repository is fetched inside the container that is made for it: the script, what it is told, and what its failures come to. Git never runs on the host. */
 import { type Code, FileError } from "../../fs/error.ts";
-import type { CloneSpec } from "../../core/containers.ts";
+import { type CloneSpec, isGitRef } from "../../core/containers.ts";
 import type { Ended } from "./cli.ts";
 import { OWN_DIR, WORKDIR } from "./container.ts";
 import { lines, plain } from "./words.ts";
@@ -119,11 +119,8 @@ function urlOf(written: string, protocols: readonly string[]): URL {
   return url;
 }
 
-/** The rules of git for names, so that it is neither an option nor a rule of its own about what goes where. */
 function refOf(ref: string): string {
-  // deno-lint-ignore no-control-regex -- they are what is refused
-  const isOdd = /[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|\/\/|^[-+/.]|[/.]$|\.lock$/.test(ref);
-  if (ref !== "" && !isOdd) return ref;
+  if (isGitRef(ref)) return ref;
   throw refusal("invalid_request", ref.slice(0, 140), "that is no name of a branch, tag or commit");
 }
 

@@ -15,9 +15,9 @@ export interface Place {
   readonly image: string;
 }
 
-type Asked = Pick<ContainerRequest, "kind" | "image" | "provider">;
+type Asked = Pick<ContainerRequest, "kind" | "image" | "provider" | "repo">;
 
-/** @throws FileError `not_supported`, `permission_denied`, `not_found`, `provider_unavailable`; nothing has begun then */
+/** @throws FileError `not_supported`, `permission_denied`, `not_found` (the provider), `provider_unavailable`; nothing has begun then */
 export async function choose(
   providers: ContainerProviders,
   asked: Asked,
@@ -77,7 +77,7 @@ function rank(provider: ContainerProvider, { prefer }: ContainerPolicy): number 
 
 async function placeAt(
   provider: ContainerProvider,
-  { image }: Asked,
+  { image, repo }: Asked,
   policy: ContainerPolicy,
 ): Promise<Place> {
   const info = provider.info();
@@ -89,13 +89,17 @@ async function placeAt(
     ? info.default_images.filter((name) => forbids(policy, info, name) === undefined)
     : [image];
   mustAllow(wanted.length > 0, "none of the default images is allowed: say which image is meant");
-  let found = thereAt(provider, wanted);
-  if (!found) {
+  // What the policy says of images is about those that an agent's code runs in.
+  const needed = repo && info.git_image !== undefined ? [wanted, [info.git_image]] : [wanted];
+  const find = () => needed.map((names) => thereAt(provider, names));
+  let found = find();
+  if (found.includes(undefined)) {
     // It may have come since somebody looked.
     await provider.refresh();
-    found = thereAt(provider, wanted);
+    found = find();
   }
-  if (found) return { provider, image: found };
+  const absent = found.indexOf(undefined);
+  if (absent < 0) return { provider, image: found[0]! };
   const { status, error } = provider.health();
   if (status !== "up") {
     throw refusal(
@@ -103,10 +107,11 @@ async function placeAt(
       `${provider.id} is ${status}${error === undefined ? "" : `: ${error}`}`,
     );
   }
-  const name = wanted[0]!;
+  const name = needed[absent]![0]!;
   throw refusal(
-    image === undefined ? "provider_unavailable" : "not_found",
-    `the image ${name} is not at ${provider.id}; an operator fetches it by: agentd images pull ${name}`,
+    "provider_unavailable",
+    `the image ${name}${absent > 0 ? ", which fetches repositories," : ""} is not at ` +
+      `${provider.id}; an operator fetches it by: agentd images pull ${name}`,
     { image: name },
   );
 }

@@ -2,7 +2,7 @@
 import type { ContainerResponse, ContainerUsage } from "../../core/containers.ts";
 import type { Json } from "../../core/envelope.ts";
 import type { JobEnd } from "../../core/outside.ts";
-import { codeOf, FileError } from "../../fs/error.ts";
+import { type Code, codeOf, FileError } from "../../fs/error.ts";
 import { artifactsIn } from "./artifacts.ts";
 import type { Course } from "./course.ts";
 import type { Over, Phase } from "./live.ts";
@@ -13,6 +13,7 @@ const MAX_TOLD = 500;
 const KILLED = 137;
 /** One that never came to its commands has nothing to tell but why. */
 const HAS_RESULT: ReadonlySet<Phase> = new Set(["running", "gathering", "expired"]);
+const INTERRUPTIONS: ReadonlySet<Code> = new Set(["interrupted", "timeout"]);
 export const NO_USAGE: ContainerUsage = {
   cpu_time_ms: 0,
   peak_memory_bytes: 0,
@@ -37,9 +38,11 @@ export async function endOf({ live, run, data, input, record }: Course): Promise
   const { began, commands, doing, over, phase, usage = NO_USAGE } = live.state;
   const { at, failure } = over!;
   const error = failure ? { error: errorOf(failure) } : {};
-  const isUnasked = failure?.extra?.["asked"] === false && phase === "provisioning";
+  // Its provider refused to begin it: there never was a container. Who was stopped or out of time meanwhile may have had one.
+  const isUnmade = phase === "provisioning" && failure !== null &&
+    !INTERRUPTIONS.has(failure.code);
   const durationMs = began === undefined ? 0 : at - began;
-  const costMicroUsd = began === undefined || isUnasked
+  const costMicroUsd = began === undefined || isUnmade
     ? 0
     : Math.min(costOf(data.price, durationMs), run.job.reserved_micro_usd);
   if (!HAS_RESULT.has(phase)) return { costMicroUsd, ...error };

@@ -129,10 +129,15 @@ async function worked(course: Course): Promise<unknown> {
   }
   if (input.artifacts.length === 0) return error;
   await enter(live, "gathering");
-  await kept(run, provider.files(live.id), input.artifacts, {
-    redactor: course.deps.secrets.redactor,
-    maxBytes: data.max_file_size_bytes,
-  });
+  try {
+    await kept(run, provider.files(live.id), input.artifacts, {
+      redactor: course.deps.secrets.redactor,
+      maxBytes: data.max_file_size_bytes,
+    });
+  } catch (lost) {
+    // What failed first is what it failed with.
+    throw error && !signal.aborted ? withLost(error, lost) : lost;
+  }
   return error;
 }
 
@@ -237,6 +242,15 @@ function outOfMemory({ live, data }: Course): FileError {
       `it needed more than limits.max_memory_mb, ${data.limits.max_memory_mb}; files of the ` +
       "work directory are part of that",
     extra: { max_memory_mb: data.limits.max_memory_mb },
+  });
+}
+
+function withLost(error: FileError, lost: unknown): FileError {
+  const { code, op, path, detail, extra } = error;
+  const { detail: told, message } = lost as Partial<FileError>;
+  return new FileError(code, op, path, {
+    detail: `${detail}; and its artifacts could not be kept: ${told ?? message}`,
+    ...(extra === undefined ? {} : { extra }),
   });
 }
 

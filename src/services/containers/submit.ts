@@ -22,7 +22,8 @@ export interface SubmitDeps extends Deps {
 export function newFile(view: AgentView, deps: SubmitDeps): Node {
   return file({
     type: JSON_TYPE,
-    about: "begins a session: { kind?, image?, repo?, commands, workdir?, env?, limits?, files?, " +
+    about:
+      "begins a session: { kind?, image?, provider?, repo?, commands, workdir?, env?, limits?, files?, " +
       "artifacts?, max_cost_micro_usd?, idempotency_key?, timeout_ms?, notify? }; answers " +
       "{ session_id, status, status_path, output_path, result_path } at once; {{secret:NAME}} in " +
       "env is a secret",

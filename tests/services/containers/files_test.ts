@@ -8,7 +8,7 @@ import {
   writeBytes,
   writeText,
 } from "../../../src/fs/use.ts";
-import { deepEqual, equal, ok, rejects } from "../../assert.ts";
+import { deepEqual, equal, match, ok, rejects } from "../../assert.ts";
 import { scripted } from "./scripted.ts";
 import { type Accepted, test, type World } from "./world.ts";
 
@@ -117,21 +117,24 @@ test("what it has kept can be read when it has ended, and nothing else", async (
   await rejects(files.remove(`${at}/dist/app.bin`), { code: "not_ready" });
 });
 
-test("artifacts of a failed build are kept too, and one that is too large makes it fail", async (open) => {
-  const engine = scripted(({ files }) => {
+test("artifacts of a failed build are kept too, and one that is too large makes it fail, if nothing failed before", async (open) => {
+  const engine = scripted(({ files, text }) => {
     files.set("log.txt", encoder.encode("why it failed"));
-    return 2;
+    return Number(text);
   });
   const { begin, ended, files, policy, result } = await open([engine]);
-  const asked = { kind: "build", commands: ["x"], artifacts: ["*.txt"] };
+  const asked = { kind: "build", commands: ["2"], artifacts: ["*.txt"] };
   const session = await begin(asked);
   equal((await ended(session)).status, "failed");
   equal((await result(session)).artifacts.length, 1);
   const path = `/containers/sessions/${session.session_id}/files/log.txt`;
   equal(await readText(files, path), "why it failed");
   await policy({ max_file_size_bytes: 5 });
-  const other = await begin(asked);
-  equal((await ended(other)).error?.code, "too_large");
+  const { error } = await ended(await begin({ ...asked, commands: ["0"] }));
+  equal(error?.code, "too_large");
+  const both = await ended(await begin(asked));
+  equal(both.error?.code, "agent_error");
+  match(both.error?.message ?? "", /exit code 2; and its artifacts.*"log.txt" has more than/);
 });
 
 test("a secret is where the program needs it, and in nothing that is told or kept", async (open) => {

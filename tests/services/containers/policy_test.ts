@@ -44,8 +44,24 @@ test("a request that is wrong is refused with the first thing that is wrong, and
     ["invalid_request", /https/, { ...COMMANDS, repo: { url: "file:///etc" } }],
     ["invalid_request", /credential/, { ...COMMANDS, repo: { url: "https://a:b@x/y" } }],
     ["invalid_request", /commit/, { ...COMMANDS, repo: { url: "https://x/y", git_ref: "--x" } }],
+    ["invalid_request", /credential/, { ...COMMANDS, repo: { url: "https://@x/y" } }],
+    ["invalid_request", /behind #/, { ...COMMANDS, repo: { url: "https://x/y#z" } }],
+    ["invalid_request", /commit/, { ...COMMANDS, repo: { url: "https://x/y", git_ref: "a~1" } }],
+    ["invalid_request", /\.git/, { ...COMMANDS, repo: { url: "https://x/y", subdir: ".git/x" } }],
     ["permission_denied", /default images/, { ...COMMANDS, image: "evil:1" }],
-    ["not_found", /agentd images pull python:3/, { ...COMMANDS, image: "python:3" }],
+    ["provider_unavailable", /agentd images pull python:3/, { ...COMMANDS, image: "python:3" }],
+    ["invalid_request", /name and tag/, { ...COMMANDS, image: "x; curl evil | sh" }],
+    ["invalid_request", /name and tag/, { ...COMMANDS, image: "--privileged" }],
+    ["invalid_request", /name and tag/, { ...COMMANDS, image: `x@sha256:${"0".repeat(64)}` }],
+    ["invalid_request", /kind/, { ...COMMANDS, kind: "custom:a\nb" }],
+    ["invalid_request", /files: "a" is a file/, { ...COMMANDS, files: { "a/b/c": "", a: "" } }],
+    ["invalid_request", /files\.a: .*Unicode/, { ...COMMANDS, files: { a: "\ud800" } }],
+    ["invalid_path", /Unicode/, { ...COMMANDS, files: { "\ud800": "" } }],
+    ["invalid_request", /commands\.0\.1: .*Unicode/, { commands: [["echo", "\udfff"]] }],
+    ["invalid_request", /env\.A: .*Unicode/, { ...COMMANDS, env: { A: "a\ud800b" } }],
+    ["invalid_request", /env\.__proto__/, { ...COMMANDS, env: { ["__proto__"]: "x" } }],
+    ["invalid_request", /files\.__proto__/, { ...COMMANDS, files: { ["__proto__"]: "x" } }],
+    ["invalid_request", /idempotency_key/, { ...COMMANDS, idempotency_key: "\ud800" }],
     ["not_found", /no provider "none"/, { ...COMMANDS, provider: "none" }],
     ["permission_denied", /allow_network/, { ...COMMANDS, limits: { allow_network: true } }],
     ["permission_denied", /600/, { ...COMMANDS, limits: { max_time_secs: 601 } }],
@@ -67,6 +83,7 @@ test("a request that is wrong is refused with the first thing that is wrong, and
 
 test("an engine that is down, or absent, is provider_unavailable with what to do", async (open) => {
   const engine = scripted();
+  const { info } = engine;
   engine.status = "down";
   const world = await open([engine]);
   await rejects(world.begin(COMMANDS), {
@@ -80,6 +97,13 @@ test("an engine that is down, or absent, is provider_unavailable with what to do
   await rejects(world.begin(COMMANDS), {
     code: "provider_unavailable",
     message: /agentd images pull busybox:1/,
+  });
+  await world.policy({ allow_network: true });
+  engine.images = () => [{ name: IMAGE, id: IMAGE, size_bytes: 1, created_at: null }];
+  engine.info = () => ({ ...info(), git_image: "git:1" });
+  await rejects(world.begin({ ...COMMANDS, repo: { url: "https://x/y" } }), {
+    code: "provider_unavailable",
+    message: /git:1, which fetches repositories,.*agentd images pull git:1/,
   });
   deepEqual([await sessions(world), await sessions(none)], [0, 0]);
 });

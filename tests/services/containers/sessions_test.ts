@@ -304,4 +304,11 @@ test("an engine that cannot start it makes it fail, at no cost", async (open) =>
   );
   deepEqual([usage.day.reserved_micro_usd, usage.day.spent_micro_usd], [0, 0]);
   await rejects(readText(files, session.result_path), { code: "provider_unavailable" });
+  for (
+    const code of ["not_found", "invalid_request", "provider_unavailable", "conflict"] as const
+  ) {
+    engine.refusal = new FileError(code, "start", "x", { detail: "it says no" });
+    const { status, error, cost_micro_usd } = await ended(await begin({ commands: ["x"] }));
+    deepEqual([status, error?.code, cost_micro_usd], ["failed", code, 0]);
+  }
 });
