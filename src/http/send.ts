@@ -1,10 +1,10 @@
 /** What is sent to an agent: a body of any kind as an envelope for `/inbox`, whose answer waits for the replies if it is asked to. */
 import { digest } from "../core/code.ts";
 import type { Backend } from "../core/backend.ts";
+import { type Body, bodyOf, isObject } from "../core/body.ts";
 import { envelopeSchema, type Json, type Metadata } from "../core/envelope.ts";
 import { agentId, type EnvelopeId, envelopeId, foreignEnvelopeId } from "../core/id.ts";
 import type { Runtime } from "../core/runtime.ts";
-import { parseJson } from "../core/strange.ts";
 import { inTrace } from "../core/tracer.ts";
 import type { Receipt } from "../core/view.ts";
 import { FileError, hasCode } from "../fs/error.ts";
@@ -63,7 +63,7 @@ export function sendOperation(
 /** A message belongs to the trace of the request that brings it. What is no metadata is left for the gate to refuse. */
 export function traced(body: Body, { trace }: Visit): Body {
   const metadata = body["metadata"] ?? {};
-  if (!trace || !isPlain(metadata) || !isPlain(metadata["extra"] ?? {})) return body;
+  if (!trace || !isObject(metadata) || !isObject(metadata["extra"] ?? {})) return body;
   return { ...body, metadata: inTrace(metadata as Metadata, trace) as unknown as Json };
 }
 
@@ -126,10 +126,6 @@ const OVER = Symbol("over");
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const strict = new TextDecoder("utf-8", { fatal: true });
-const FORM = "application/x-www-form-urlencoded";
-const TEXT = /^(?:text\/.*|application\/(?:.*\+)?xml|application\/(?:x-)?(?:ndjson|yaml))$/;
-const JSON_TYPE = /^(?:application\/(?:.*\+)?json|text\/json)$/;
 
 /**
  * The request's body as an envelope.
@@ -145,92 +141,6 @@ export async function envelopeOf(request: Request, path: string): Promise<Body> 
     throw invalid("Idempotency-Key and the envelope's id are not the same; send one of them");
   }
   return { ...body, id };
-}
-
-export type Body = { [name: string]: Json };
-
-/** An envelope, or what is to be one's payload. */
-function bodyOf(bytes: Uint8Array, contentType: string | null): Body {
-  if (bytes.length === 0) return { payload: "" };
-  const [type, charset] = typeAndCharset(contentType);
-  if (JSON_TYPE.test(type)) return envelopeIn(parsedJson(textOf(bytes, charset)));
-  if (TEXT.test(type)) return { payload: textOf(bytes, charset) };
-  // What `curl -d` calls a form is what its user typed; a body without a type is looked at in the same way.
-  if (type === FORM) return typed(textOf(bytes, charset));
-  if (type === "") {
-    const text = utf8(bytes);
-    if (text !== undefined) return typed(text);
-  }
-  const data = base64(bytes);
-  return { payload: type ? { kind: "binary", data, type } : { kind: "binary", data } };
-}
-
-/** JSON if it is an object or array, else text; never URL-decoded. */
-function typed(text: string): Body {
-  if (/^\s*[{[]/.test(text)) {
-    try {
-      return envelopeIn(parseJson(text));
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
-  }
-  return { payload: text };
-}
-
-function envelopeIn(value: Json): Body {
-  const isEnvelope = typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.hasOwn(value, "payload");
-  return isEnvelope ? value as Body : { payload: value };
-}
-
-function parsedJson(text: string): Json {
-  try {
-    return parseJson(text);
-  } catch (cause) {
-    const reason = String((cause as Error).message).slice(0, 200);
-    throw new FileError("invalid_request", "send", INBOX, {
-      detail: `the body says that it is JSON and is not: ${reason}`,
-      cause,
-    });
-  }
-}
-
-function typeAndCharset(header: string | null): [type: string, charset: string] {
-  const [type, ...parameters] = (header ?? "").split(";").map((part) => part.trim());
-  const charset = parameters.find((part) => /^charset=/i.test(part));
-  return [type!.toLowerCase(), charset?.slice("charset=".length).replaceAll('"', "") || "utf-8"];
-}
-
-function textOf(bytes: Uint8Array, charset: string): string {
-  try {
-    if (charset === "utf-8") return strict.decode(bytes);
-    return new TextDecoder(charset, { fatal: true }).decode(bytes);
-  } catch {
-    throw invalid(`the body is not ${charset.slice(0, 40)} text`);
-  }
-}
-
-function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-function isPlain(value: Json): value is { [name: string]: Json } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** So many bytes become one string at a time: more would be too many arguments. */
-const BASE64_STEP = 3 * 8_192;
-
-function base64(bytes: Uint8Array): string {
-  let out = "";
-  for (let at = 0; at < bytes.length; at += BASE64_STEP) {
-    out += btoa(String.fromCharCode(...bytes.subarray(at, at + BASE64_STEP)));
-  }
-  return out;
 }
 
 /**

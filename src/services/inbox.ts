@@ -1,6 +1,7 @@
 /** `/inbox/`: what waits for the agent; writing to it is how everything reaches it. */
 import { z } from "zod";
-import { envelopeToJson, MAX_ENVELOPE_BYTES } from "../core/envelope.ts";
+import { bodyOf } from "../core/body.ts";
+import { envelopeToJson, MAX_ENVELOPE_BYTES, parseEnvelope } from "../core/envelope.ts";
 import { padN } from "../core/keys.ts";
 import { numberOfKey } from "../core/keys.ts";
 import type { AgentView, OverflowPolicy, ServiceFactory } from "../core/view.ts";
@@ -8,7 +9,6 @@ import type { Entry } from "../fs/file.ts";
 import { byteOrder } from "../fs/path.ts";
 import { each, file, type Node, type Paging, tree, type WatchEvent } from "../fs/tree.ts";
 import { fitting, JSON_TYPE, jsonOf } from "./common/json.ts";
-import { envelopeOf } from "./common/payload.ts";
 
 const OVERFLOW = "overflow";
 /** `<n>-<envelope id>.json` */
@@ -18,7 +18,7 @@ type Waiting = Awaited<ReturnType<AgentView["waiting"]>>[number];
 
 export const inbox: ServiceFactory = (view) => {
   const enqueue = (bytes: Uint8Array, type: string | undefined) =>
-    view.deliver(envelopeOf(bytes, type));
+    view.deliver(parseEnvelope(bodyOf(bytes, type)));
   return tree(
     each({
       list: (page) => entries(view, page),

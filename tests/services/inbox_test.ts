@@ -57,6 +57,10 @@ const CASES: readonly [
     kind: "json",
     data: { a: 1 },
   }],
+  ["text of another alphabet", new Uint8Array([0xe9]), "text/plain; charset=ISO-8859-1", {
+    kind: "text",
+    text: "é",
+  }],
   ["JSON as text", '{"a":1}', "text/plain", { kind: "text", text: '{"a":1}' }],
   ["a form that is JSON", '{"a":1}', "application/x-www-form-urlencoded", {
     kind: "json",
@@ -94,7 +98,8 @@ inWorld(
     await paused(made);
     const refused: [string | Uint8Array, OpenOptions, RegExp][] = [
       ["{a}", { type: "application/json" }, /no JSON/],
-      [bytes, { type: "text/plain" }, /not UTF-8/],
+      [bytes, { type: "text/plain" }, /not utf-8/],
+      ["hi", { type: "text/plain; charset=none-such" }, /not none-such text/],
       ['{"payload":1,"id":"alarm:x:1"}', {}, /belong to the runtime/],
       ['{"payload":1,"id":"a b"}', {}, /envelope id/],
       ['{"payload":1,"extra":1}', {}, /extra/],
