@@ -50,6 +50,11 @@ export function blobKeys(value: Uint8Array | undefined): string[] {
   return head ? Array.from({ length: head.count }, (_, n) => key.blob(head.blob, n)) : [];
 }
 
+/** Which blob a row's value names; undefined for a value that stands in its row. @throws FileError `corrupt` */
+export function blobOf(value: Uint8Array): string | undefined {
+  return headOf(value)?.blob;
+}
+
 /** Bytes of the whole value, told from its row alone. */
 export function largeSize(value: Uint8Array): number {
   return headOf(value)?.size ?? value.length;

@@ -22,6 +22,7 @@ import { decodeJson, decodeText, encodeJson, encodeText } from "./code.ts";
 import { DEFAULT_LIMITS } from "./agent.ts";
 import { FIRST_TURN } from "./record.ts";
 import { adopted, isOurs } from "./imported.ts";
+import { blobOf, sweepDrafts } from "./blob.ts";
 import { parseJson } from "./strange.ts";
 import { KEY, MAX_VALUE_BYTES } from "./storage.ts";
 import { key } from "./keys.ts";
@@ -67,7 +68,7 @@ const NOT_CLONED = [
   "reply/",
   ...BOUGHT,
 ];
-/** Families that a file may hold; the rest is made anew. `trace/` is evidence of this machine and stays. */
+/** Families that a file may hold; the rest is made anew. `trace/` is evidence of this machine and stays. Drafts stand in older files alone. */
 const CARRIED = [
   "agent",
   "phase",
@@ -130,16 +131,31 @@ export async function* exportAgent(
     ...(passphrase === undefined ? {} : { ncryptsec: await signer.exportKey(id, passphrase) }),
   };
   yield line(head);
+  const drafts = await draftsOf(live);
   for (const prefix of CARRIED) {
     for await (const page of pages(live.storage, prefix, 64)) {
       for (const row of page) {
-        if (!carried(row.key, prefix)) continue;
+        if (!carried(row.key, prefix) || isDraft(row.key, drafts)) continue;
         rows++;
         yield line(lineOf(row));
       }
     }
   }
   yield encodeText(JSON.stringify({ rows, sha256: bytesToHex(hash.digest()) }) + "\n");
+}
+
+/** Files that somebody is writing: their chunks are no part of the agent yet, and their writer does not come along. */
+async function draftsOf({ storage }: Live): Promise<ReadonlySet<string>> {
+  const drafts = new Set<string>();
+  for await (const page of pages(storage, "draft/", 64)) {
+    for (const { key } of page) drafts.add(key.slice("draft/".length));
+  }
+  return drafts;
+}
+
+function isDraft(at: string, drafts: ReadonlySet<string>): boolean {
+  const [family, id] = at.split("/", 2);
+  return family === "draft" || (family === "blob" && drafts.has(id!));
 }
 
 /** `agent` names one row; `alarm/` all below it. */
@@ -207,10 +223,11 @@ export async function importRows(
       const row = rowOf(value);
       rows++;
       if (row.key === key.agent) record = decodeJson<AgentRecord>(row.value);
-      else if (mode === "clone" && NOT_CLONED.some((p) => row.key.startsWith(p))) { /* stays */ }
       else {
-        batch.push(adopted(row));
-        bytes += row.value.length;
+        const stays = mode === "clone" && NOT_CLONED.some((prefix) => row.key.startsWith(prefix));
+        const taken = stays ? withoutHead(row) : adopted(row);
+        if (taken) batch.push(taken);
+        bytes += taken?.value.length ?? 0;
         if (batch.length >= BATCH_ROWS || bytes >= BATCH_BYTES) await flush();
       }
     }
@@ -230,7 +247,20 @@ export async function importRows(
     batch.push({ key: key.phase, value: encodeJson(phase) });
   }
   await flush();
+  // What no head came to name stands nowhere else in the file, and would count for ever.
+  await sweepDrafts(backend.storage(id));
   return id;
+}
+
+/** The chunks of a large value may stand before its row or behind it: without the row, they are a draft. */
+function withoutHead({ key: at, value }: Row): Row | undefined {
+  try {
+    const blob = blobOf(value);
+    if (blob === undefined) return undefined;
+    const draft = key.draft(blob);
+    if (KEY.test(draft) && !blob.includes("/")) return { key: draft, value: encodeJson({}) };
+  } catch { /* told below */ }
+  throw corrupt(`the row ${at} is not as an agent has it`);
 }
 
 /** A clone counts on from where its original was; only failures are its own. */

@@ -124,6 +124,58 @@ Deno.test("a clone has a key, a birth and a queue of its own, and the memory", a
   await home.runtime.stop(1000);
 });
 
+/** Chunks that no other row of the owner names. */
+async function orphans({ backend }: Place, owner: string): Promise<string[]> {
+  const rows = await backend.storage(owner).list({ prefix: "" });
+  const [blobs, others] = [true, false].map((isBlob) =>
+    rows.filter(({ key }) => key.startsWith("blob/") === isBlob)
+  );
+  const told = others!.map(({ value }) => new TextDecoder().decode(value)).join("\n");
+  ok(blobs!.length > 0, "there are large values");
+  return blobs!.map(({ key }) => key).filter((key) => !told.includes(key.split("/")[1]!));
+}
+
+Deno.test("the chunks of what a clone does not take over are not taken over either", async () => {
+  const home = await traveller();
+  const files = await home.runtime.files(ID, operator);
+  await writeText(files, "/ctl", "pause");
+  await send(home, "x".repeat(700_000));
+  const file = await exported(home);
+  const large = (await new Blob(file as BlobPart[]).text()).match(/^\{"k":"blob\//gm)!.length;
+  const clone = agentId("second");
+  await home.runtime.importAgent(streamOf(file), { mode: "clone", id: clone });
+  deepEqual(await orphans(home, clone), []);
+  const kept = await home.backend.storage(clone).list({ prefix: "blob/" });
+  equal(large - kept.length, 3, "the chunks of the message that waits");
+  deepEqual(await home.backend.storage(clone).list({ prefix: "draft/" }), []);
+  const there = await home.runtime.files(clone, operator);
+  equal(await readText(there, "/files/notes/log.txt"), "alarm".repeat(100_000));
+  await home.runtime.stop(1000);
+
+  const away = await place();
+  await away.runtime.importAgent(streamOf(file), { mode: "restore" });
+  deepEqual(await orphans(away, ID), []);
+  equal((await away.backend.storage(ID).list({ prefix: "blob/" })).length, large);
+  await away.runtime.stop(1000);
+});
+
+Deno.test("a file that somebody is writing does not go along", async () => {
+  const home = await traveller();
+  const files = await home.runtime.files(ID, operator);
+  const writing = await files.open("/files/half", "write");
+  await writing.write(new Uint8Array(600_000).fill(1));
+  equal((await home.backend.storage(ID).list({ prefix: "draft/" })).length, 1);
+  const file = await exported(home);
+  const away = await place();
+  await away.runtime.importAgent(streamOf(file), { mode: "restore" });
+  deepEqual(await orphans(away, ID), []);
+  await writing.write(new Uint8Array(10).fill(1));
+  await writing.close();
+  equal((await files.stat("/files/half")).size, 600_010, "its writer goes on");
+  await home.runtime.stop(1000);
+  await away.runtime.stop(1000);
+});
+
 Deno.test("a private key leaves only under a passphrase, and comes back with it", async () => {
   const home = await traveller();
   const { pubkey } = await home.runtime.info(ID);
