@@ -1,5 +1,4 @@
 /** One record a try: what came in, what was called, what changed, what it cost; small enough for a row. */
-import { createPatch } from "rfc6902";
 import type { TickResult } from "./agent.ts";
 import type { StreamEvent } from "../fs/file.ts";
 import type { Effects } from "./effects.ts";
@@ -8,6 +7,7 @@ import type { Row } from "./storage.ts";
 import type { Trigger } from "./trigger.ts";
 import { digest } from "./code.ts";
 import { isoTime } from "./id.ts";
+import { patchOf } from "./patch.ts";
 
 /** A record has at most so many bytes; larger parts are told by their digest. */
 export const MAX_RECORD_BYTES = 256 * 1024;
@@ -70,7 +70,7 @@ function changes(before: string | undefined, after: string | undefined): unknown
     return { before: before === undefined ? null : digest(before), after: digest(after) };
   }
   if (before === undefined) return [{ op: "add", path: "", value: JSON.parse(after) }];
-  return createPatch(JSON.parse(before), JSON.parse(after));
+  return patchOf(JSON.parse(before), JSON.parse(after));
 }
 
 const LARGE_PARTS = ["trigger", "messages", "state_changes", "calls", "logs", "events"] as const;
