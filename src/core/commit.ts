@@ -20,35 +20,50 @@ import { recordRow, trajectoryRecord } from "./trajectory.ts";
 /** Ids marked by `ctx.markSeen` that are remembered; older ones are swept some time later. */
 export const MARKS_KEPT = 100_000;
 
-/** All that the handler did, the removal of its envelope and the record of it. Rejects with `conflict` when others changed what it had read. */
-export async function commitTry(t: Try, result: HookResult): Promise<void> {
-  const { live, entry, envelope, effects, deps } = t;
-  const now = live.backend.now();
+/** The commit of a try, as far as it follows from what the handler did. */
+export interface Plan {
+  readonly kept: ReturnType<typeof keptRows>;
+  readonly tick: TickResult;
+  readonly record: StreamEvent;
+  readonly put: readonly Row[];
+}
+
+/** Touches no row: what goes wrong here is a failed try like any other. */
+export function planTry(t: Omit<Try, "deps">, result: HookResult): Plan {
+  const { live, envelope, effects } = t;
   const kept = keptRows(live, effects, result.state);
   const pending: Row[] = result.pending
     ? [{ key: key.pending(envelope.id), value: encodeJson(envelope.source) }]
     : [];
-  const tick = resultOf(effects, now - t.startedMs, {
+  const tick = resultOf(effects, live.backend.now() - t.startedMs, {
     success: true,
     should_hibernate: result.should_hibernate,
     bytes: kept.batch.put.reduce((sum, row) => sum + row.value.length, 0),
   });
   const record = recordOf(live, effects, tick, t.trigger, result.state);
+  try {
+    return { kept, tick, record, put: [...pending, recordRow(live.trajectory, record)] };
+  } catch (error) {
+    live.trajectory.takeBack(record);
+    throw error;
+  }
+}
+
+/** All that the handler did, the removal of its envelope and the record of it. Rejects with `conflict` when others changed what it had read. */
+export async function commitTry(t: Try, result: HookResult, plan: Plan): Promise<void> {
+  const { live, entry, envelope, effects, deps } = t;
+  const { kept, tick, record, put } = plan;
   // Asked before the turn is looked at, which nobody may change between the look and the commit.
   if (entry.tries) await effects.outside.known();
   const remove = await live.inbox.rowsOf(entry);
-  const along: Batch = {
-    check: [],
-    remove: [...remove, ...effects.outside.rows()],
-    put: [...pending, recordRow(live.trajectory, record)],
-  };
+  const along: Batch = { check: [], remove: [...remove, ...effects.outside.rows()], put };
   await commitRecord(
     live,
     record,
     {
       ...nextTurn(live, entry, effects),
       failures: 0,
-      last_at: now,
+      last_at: live.backend.now(),
       last_cause: causeOf(t.trigger),
     },
     joinBatches(kept.batch, along),

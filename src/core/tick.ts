@@ -8,7 +8,7 @@ import type { Tries } from "./record.ts";
 import type { Waiting } from "./queue.ts";
 import { beginEffects } from "./gather.ts";
 import { causeOf, triggerOf } from "./trigger.ts";
-import { commitTry } from "./commit.ts";
+import { commitTry, type Plan, planTry } from "./commit.ts";
 import { dropDrafts } from "./blob.ts";
 import { encodeJson } from "./code.ts";
 import { expire, failTry, giveUp, maxTries } from "./failure.ts";
@@ -122,19 +122,19 @@ async function oneRun(
     cause: causeOf(trigger),
     attempt: tries.n,
   });
-  let result: HookResult | undefined;
+  let done: { readonly result: HookResult; readonly plan: Plan } | undefined;
   let failure: Failure | undefined;
   try {
-    const done = await runTrigger(live, effects, trigger, deps.host);
-    const asked = mustHaveTickRoom(live, effects, done.state);
+    const result = await runTrigger(live, effects, trigger, deps.host);
+    const asked = mustHaveTickRoom(live, effects, result.state);
     if (asked) await asked;
-    result = done;
+    done = { result, plan: planTry(t, result) };
   } catch (error) {
     failure = live.redactor.json(failureOf(error));
   }
   const stopped = effects.abort.signal.reason === STOPPED;
   effects.end();
-  if (!result) {
+  if (!done) {
     live.outbox.nextSeq = firstOutbox;
     watched.end(stopped ? "stopped" : outcomeOf(failure!), failure);
     if (stopped) return true;
@@ -143,7 +143,7 @@ async function oneRun(
     return true;
   }
   try {
-    await commitTry(t, result);
+    await commitTry(t, done.result, done.plan);
     watched.end("committed");
     return true;
   } catch (error) {
