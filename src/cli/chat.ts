@@ -8,6 +8,7 @@ import { lines } from "./chat/lines.ts";
 import { notes, screen } from "./chat/screen.ts";
 import { costOf } from "./chat/words.ts";
 import { EXIT, EXIT_INTERRUPTED, lineOf } from "./exit.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { safe } from "./print.ts";
 import { replyText } from "./send.ts";
 import { idOf } from "./target.ts";
@@ -80,7 +81,7 @@ function talkOf(call: Call, id: AgentId): Talk {
     if (terminal.columns !== undefined) terminal.print("");
     Deno.exit(code);
   }
-  Deno.addSignalListener("SIGINT", interrupted);
+  onInterrupt(interrupted);
 
   async function answerTo(text: string): Promise<void> {
     const isShown = terminal.columns !== undefined && !call.json && !call.quiet;

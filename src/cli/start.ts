@@ -11,6 +11,7 @@ import {
   lineOf,
 } from "./exit.ts";
 import { findHome } from "./home.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { HIDDEN, type Verb, VERBS } from "./mod.ts";
 import { clientOf } from "./reach.ts";
 import { safe } from "./print.ts";
@@ -101,7 +102,7 @@ function stopping(verb: Verb, terminal: Terminal): { signal: AbortSignal; hurry:
     stop.abort();
   };
   if (!verb.ownInterrupt) {
-    Deno.addSignalListener("SIGINT", () => onSignal(EXIT_INTERRUPTED));
+    onInterrupt(() => onSignal(EXIT_INTERRUPTED));
   }
   if (Deno.build.os !== "windows") {
     Deno.addSignalListener("SIGTERM", () => onSignal(EXIT_TERMINATED));

@@ -280,6 +280,19 @@ Deno.test("a second signal ends it at once, and leaves nothing that looks like a
   });
 });
 
+Deno.test("a Ctrl-C that is told three times, as by a terminal and deno task, is one: it stops in order", async () => {
+  await inPlace(async (place) => {
+    const { running } = await place.serve(["dev", ...ANY_PORT]);
+    for (let n = 0; n < 3; n++) running.kill("SIGINT");
+    const { code, err } = await running.ended;
+    equal(code, 0);
+    match(err, /^stopping; /m);
+    // A database that is closed has left no log of what is still to be written.
+    const left = [...Deno.readDirSync(`${place.dir}/.agentd`)].map((e) => e.name);
+    ok(left.includes("agentd.db") && !left.includes("agentd.db-wal"), left.join(" "));
+  });
+});
+
 ofBinary("called as agentctl it is the client alone", async () => {
   await inPlace(async (place) => {
     Deno.symlinkSync(BINARY!, `${place.dir}/agentctl`);
