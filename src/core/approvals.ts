@@ -68,6 +68,8 @@ export interface ApprovalOptions {
   readonly changes: Pick<Announcer<RowChange>, "listen">;
   /** Takes secrets out of what people are shown. */
   readonly redact?: (text: string) => string;
+  /** Called when an answer stands. */
+  readonly onDecided?: (id: string) => Promise<void>;
 }
 
 /** Row `question/<digest>`: which question of that digest stands, and how. Row `question/<digest>/<envelope>`: how often it has passed there. */
@@ -248,7 +250,11 @@ export function openApprovals(options: ApprovalOptions): ApprovalBook {
       const row = await storage.get(passedKey(of, envelopeId));
       return row ? decodeJson<Standing>(row).passed ?? 0 : 0;
     },
-    decide: (id, answer, by) => again(() => tryToDecide(id, answer, by)),
+    async decide(id, answer, by) {
+      const decided = await again(() => tryToDecide(id, answer, by));
+      await options.onDecided?.(id);
+      return decided;
+    },
     async list({ after, limit }) {
       const rows = await storage.list({
         prefix: ROWS,

@@ -7,6 +7,7 @@ import type { FileHandle, FileService, Mode, OpenOptions } from "../fs/file.ts";
 import { openRow } from "../fs/handle.ts";
 import type { FileRow } from "../fs/row.ts";
 import { type ApprovalBook, approvalRequired, questionDigest } from "./approvals.ts";
+import type { Approval } from "./approval.ts";
 import type { EnvelopeId } from "./id.ts";
 import type { Access } from "./view.ts";
 import { digest } from "./code.ts";
@@ -17,6 +18,7 @@ export const MAX_ASKED_BYTES = 1024 * 1024;
 /** One try of an envelope; another try is another object. */
 export interface Attempt {
   readonly frame: { readonly envelopeId: EnvelopeId };
+  readonly asked: Approval[];
 }
 
 export interface Approving {
@@ -57,18 +59,18 @@ export function approving(service: FileService, options: Approving): FileService
       const envelopeId = attempt?.frame.envelopeId ?? null;
       if (envelopeId !== null && nth < await book.passed(of, envelopeId)) return;
       if (await passes(of, envelopeId)) return;
-      throw approvalRequired(
-        await book.ask({
-          mount,
-          path,
-          op,
-          request: shown(data, extras),
-          digest: of,
-          amountMicroUsd: null,
-          reason: `${op} ${path}: whatever is done at ${mount} needs a yes`,
-          envelopeId,
-        }),
-      );
+      const question = await book.ask({
+        mount,
+        path,
+        op,
+        request: shown(data, extras),
+        digest: of,
+        amountMicroUsd: null,
+        reason: `${op} ${path}: whatever is done at ${mount} needs a yes`,
+        envelopeId,
+      });
+      attempt?.asked.push(question);
+      throw approvalRequired(question);
     } catch (error) {
       count(attempt, of, -1);
       throw error;

@@ -7,6 +7,7 @@ import type { SendRow } from "./record.ts";
 import type { ControlWord } from "./view.ts";
 import type { OpenTxn } from "./txn.ts";
 import type { CallRecord } from "./recorded.ts";
+import type { Approval } from "./approval.ts";
 import type { Calls } from "./calls.ts";
 import type { SpanContext, TraceMark } from "./tracer.ts";
 
@@ -36,6 +37,8 @@ export interface Effects {
   readonly alarms: number[];
   readonly logs: { readonly level: string; readonly text: string }[];
   readonly calls: CallRecord[];
+  /** What people would have to say yes to. */
+  readonly asked: Approval[];
   /** What was done outside; it stands whatever becomes of the try. */
   readonly outside: Calls;
   readonly after: ControlWord[];

@@ -55,6 +55,7 @@ import type { Failure, LifecycleState } from "./agent.ts";
 import { makeSupervisor, type Ticker } from "./supervisor.ts";
 import { restsUntil } from "./daily.ts";
 import { fireAlarms, releaseRetries } from "./alarm.ts";
+import { letGo, letGoAll, letGoAnswered } from "./parked.ts";
 import { sweepDrafts } from "./blob.ts";
 import { waitFor } from "./wait.ts";
 
@@ -179,6 +180,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
             ready(live);
           },
           onDropped,
+          onDecided: (live, approvalId) => goesOn(live, letGo(live, approvalId)),
           onSettled: watchIdle,
           made,
           deliver,
@@ -191,7 +193,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
           directories: options.directories,
           jobs: (mount) => services[mount]?.jobs,
         });
-      coming = settled(id).then(fromRows).then((live) => {
+      coming = settled(id).then(fromRows).then(async (live) => {
+        await letGoAnswered(live);
+        live.tableListeners.add(() => goesOn(live, letGoAll(live)));
         lives.set(id, live);
         ready(live);
         return live;
@@ -199,6 +203,15 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       opening.set(id, coming);
     }
     return coming;
+  }
+  /** What was let go is ticked; what could not be is found when the agent is opened again. */
+  async function goesOn(live: Live, lettingGo: Promise<void>): Promise<void> {
+    try {
+      await lettingGo;
+      ready(live);
+    } catch (error) {
+      onError(error);
+    }
   }
   /** The agent for a caller: not while it is being made or ended. */
   async function reach(id: AgentId): Promise<Live> {
@@ -472,8 +485,14 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
       ready(live);
     }
   }
-  function deployTo(live: Live, code: string, by: string, digest?: string) {
-    return holding(live, "deploy", () => deploy(live, code, by, options.host, digest));
+  async function deployTo(live: Live, code: string, by: string, digest?: string) {
+    const deployed = await holding(
+      live,
+      "deploy",
+      () => deploy(live, code, by, options.host, digest),
+    );
+    await goesOn(live, letGoAll(live));
+    return deployed;
   }
 
   /** Yields the agent's file while it is held; who stops reading lets it go. */

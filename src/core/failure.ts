@@ -9,11 +9,12 @@ import type { Waiting } from "./queue.ts";
 import { causeOf, type Trigger } from "./trigger.ts";
 import { commitRecord, commitTurn } from "./turn.ts";
 import { workedWith } from "./daily.ts";
-import { encodeJson, encodeText } from "./code.ts";
+import { encodeJson } from "./code.ts";
 import { idsOf, notRun, outcomeOf, resultOf } from "./result.ts";
 import { isoTime } from "./id.ts";
 import { newTickId } from "./frame.ts";
 import { blobKeys } from "./blob.ts";
+import { HELD, letGo, parkingOf } from "./parked.ts";
 import { key } from "./keys.ts";
 import { MAX_FAILED } from "./dead.ts";
 import { recordRow, trajectoryRecord } from "./trajectory.ts";
@@ -26,7 +27,7 @@ export function maxTries(live: Live): number {
   return live.record.limits.retry_ms.length + 1;
 }
 
-/** A try that failed leaves its record and its count, and the envelope waits; after the last one it is given up. */
+/** A try that failed leaves its record and its count, and the envelope waits; after the last one it is given up. One that needs a person's yes does not count. */
 export async function failTry(t: Try, failure: Failure): Promise<void> {
   const { live, entry, effects, tries } = t;
   const now = live.backend.now();
@@ -51,15 +52,17 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     duration_ms: tick.duration_ms,
     error: failure,
   });
+  const parking = parkingOf(effects.asked, failure, tries);
   const counted: Tries = {
     ...tries,
+    ...(parking ? { n: tries.n - 1, waits: parking } : {}),
     errors: [...tries.errors, { ...failure, at: isoTime(now) }].slice(-MAX_ERRORS),
   };
-  if (tries.n >= maxTries(live)) {
+  if (!parking && tries.n >= maxTries(live)) {
     entry.tries = counted;
     return await giveUp(live, entry, t.envelope, { tick, record, failure, trigger: t.trigger });
   }
-  const due = now + live.record.limits.retry_ms[tries.n - 1]!;
+  const due = parking?.until ?? now + live.record.limits.retry_ms[tries.n - 1]!;
   const turn: Turn = {
     ...live.turn,
     trajectory: live.trajectory.nextSeq,
@@ -74,7 +77,7 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
     remove: [],
     put: [
       { key: key.tries(entry.n), value: encodeJson(counted) },
-      { key: key.retry(due, entry.n), value: encodeText("{}") },
+      { key: key.retry(due, entry.n), value: HELD },
       recordRow(live.trajectory, record),
     ],
   });
@@ -84,6 +87,8 @@ export async function failTry(t: Try, failure: Failure): Promise<void> {
   live.trajectory.announce(record);
   live.finished.tell({ envelope: t.envelope.id, result: tick, final: false, pending: false });
   t.deps.onRetry(due);
+  // The answer may have come while the try still ran.
+  if (parking) await letGo(live, parking.approval);
 }
 
 /** The last try of an envelope, where it was run. */

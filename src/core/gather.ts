@@ -42,6 +42,7 @@ export function beginEffects(live: Live, frame: TickFrame): Effects {
     alarms: [],
     logs: [],
     calls: [],
+    asked: [],
     outside: openCalls({
       storage: live.storage,
       backend: live.backend,

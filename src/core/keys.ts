@@ -82,9 +82,9 @@ export const key = {
   alarm: (dueMs: number, id: string) => `alarm/${padMs(dueMs)}/${keyName(id)}`,
   /** Where an alarm's row stands: its due time. */
   alarmId: (id: string) => `alarmid/${keyName(id)}`,
-  /** An envelope that waits for its next try. */
+  /** An envelope that waits for its next try, by when that is at the latest. */
   retry: (dueMs: number, n: number) => `retry/${padMs(dueMs)}/${padN(n)}`,
-  /** `{ n, now, errors }`: tries of the inbox envelope of that number. */
+  /** `{ n, now, errors, waits? }`: tries of the inbox envelope of that number. */
   tries: (n: number) => `try/${padN(n)}`,
   /** Which outbox event answers an envelope. */
   reply: (envelope: string, n: number) => `reply/${envelope}/${padN(n)}`,

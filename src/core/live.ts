@@ -113,6 +113,8 @@ export interface LiveOptions {
   readonly unclean: boolean;
   readonly onReady: (live: Live) => void;
   readonly onDropped: (live: Live, entry: Waiting) => void;
+  /** A person has answered a question of the agent. */
+  readonly onDecided: (live: Live, approvalId: string) => Promise<void>;
   /** Nothing is on its way any more, or what is waits. */
   readonly onSettled: (live: Live) => void;
   /** A commit has failed in a way that does not say what has become of it. */
@@ -235,6 +237,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
       inbox,
       changes,
       redact: options.redactor.text,
+      onDecided: (id) => options.onDecided(live, id),
     }),
     jobs: undefined as unknown as JobBook,
     doing: new Map(),

@@ -85,11 +85,13 @@ export const FIRST_TURN: Turn = {
 
 /** Row `try/<n>`: the tries of a waiting envelope. */
 export interface Tries {
-  /** How many were begun. */
+  /** How many were begun and count. */
   readonly n: number;
   /** The tick's one time, kept over retries. */
   readonly now: number;
   readonly errors: readonly (Failure & { readonly at: string })[];
+  /** The question whose answer it waits for, or that has ended without one; the time at which it ends. */
+  readonly waits?: { readonly approval: string; readonly until: number };
 }
 
 /** Row `alarm/<due>/<id>`. */

@@ -244,18 +244,18 @@ async function approved(live: Live, course: Course, terms: Terms): Promise<Batch
   const asked = questionDigest(order.mount, "call", order.path, course.text);
   const known = await live.approvals.find(asked);
   if (known?.state === "approved") return live.approvals.use(known);
-  throw approvalRequired(
-    known ?? await live.approvals.ask({
-      mount: order.mount,
-      path: order.path,
-      op: "call",
-      request: course.text,
-      digest: asked,
-      amountMicroUsd: terms.maxCostMicroUsd,
-      reason: terms.reason,
-      envelopeId: course.effects?.frame.envelopeId ?? null,
-    }),
-  );
+  const question = known ?? await live.approvals.ask({
+    mount: order.mount,
+    path: order.path,
+    op: "call",
+    request: course.text,
+    digest: asked,
+    amountMicroUsd: terms.maxCostMicroUsd,
+    reason: terms.reason,
+    envelopeId: course.effects?.frame.envelopeId ?? null,
+  });
+  course.effects?.asked.push(question);
+  throw approvalRequired(question);
 }
 
 /** The commit in which an effect begins: money, record, journal, and what goes along. */
@@ -367,6 +367,7 @@ function firstTry(live: Live, { frame, outside }: Effects): Batch {
   const entry = live.inTick;
   if (!entry || outside.any || entry.id !== frame.envelopeId) return NOTHING;
   const tries: Tries = {
+    ...entry.tries,
     n: frame.attempt,
     now: frame.now,
     errors: entry.tries?.errors ?? [],
@@ -376,7 +377,12 @@ function firstTry(live: Live, { frame, outside }: Effects): Batch {
 function begun(live: Live, { frame }: Effects): void {
   const entry = live.inTick;
   if (entry?.id !== frame.envelopeId) return;
-  entry.tries = { n: frame.attempt, now: frame.now, errors: entry.tries?.errors ?? [] };
+  entry.tries = {
+    ...entry.tries,
+    n: frame.attempt,
+    now: frame.now,
+    errors: entry.tries?.errors ?? [],
+  };
 }
 
 /** JSON with the fields of every object in order, so that the same request has one text. */

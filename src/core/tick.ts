@@ -51,6 +51,7 @@ export async function runTick(live: Live, deps: TickDeps): Promise<void> {
 async function beginTries(live: Live, entry: Waiting): Promise<Tries | undefined> {
   const before = entry.tries;
   const tries: Tries = {
+    ...before,
     n: (before?.n ?? 0) + 1,
     now: before?.now ?? live.backend.now(),
     errors: before?.errors ?? [],

@@ -42,7 +42,7 @@ async function asking(service: FileService, access: () => Access = () => "approv
   let attempt: Attempt | undefined;
   const files = approving(service, { mount: "/shop", book, access, tick: () => attempt });
   const begin = (id: string) => {
-    attempt = { frame: { envelopeId: id as EnvelopeId } };
+    attempt = { frame: { envelopeId: id as EnvelopeId }, asked: [] };
   };
   begin("env_1");
   /** The id of the question that a refusal asks. */

@@ -129,6 +129,37 @@ testOnLinux("what an agent asks is listed, answered, and passes once", async () 
   });
 });
 
+testOnLinux("an agent that does not look whether it may waits for the yes", async () => {
+  await inPlace(async (place) => {
+    const first = await place.serve();
+    const agentd = doing(place);
+    const code = `export default { name: "w", async onTrigger(ctx, trigger) {
+      if (trigger.type !== "message") return;
+      await ctx.env.write("/files/a", "a");
+      await ctx.reply("written");
+    } };`;
+    Deno.writeTextFileSync(`${place.dir}/w.js`, code);
+    await agentd(
+      "create",
+      "bob",
+      "w.js",
+      "--mount",
+      "/files=approve",
+      "--limits",
+      '{"retry_ms":[]}',
+    );
+    const { envelope_id } = JSON.parse(await agentd("send", "bob", "go", "--json"));
+    let open: { id: string; envelope_id: string }[] = [];
+    while (open.length === 0) open = JSON.parse(await agentd("approvals", "--json"));
+    equal(open[0]!.envelope_id, envelope_id);
+    await first.kill();
+    await place.serve();
+    await agentd("approve", open[0]!.id);
+    match(await agentd("send", "bob", "go", "--id", envelope_id, "--wait"), /^written/);
+    equal(await agentd("cat", "bob/files/a"), "a");
+  });
+});
+
 testOnLinux(
   "a yes that comes when the message was given up says how to send it once more",
   async () => {
@@ -136,13 +167,22 @@ testOnLinux(
       await place.serve();
       const agentd = doing(place);
       const code = `export default { name: "w", async onTrigger(ctx, trigger) {
-      if (trigger.type === "message") await ctx.env.write("/files/a", "a");
+      if (trigger.type !== "message") return;
+      if (trigger.text === "ask") {
+        return await ctx.env.write("/files/a", "a").catch((error) => {
+          ctx.state.asked = error.extra.approval_id;
+        });
+      }
+      const { state } = await ctx.env.readJson("/approvals/" + ctx.state.asked);
+      if (state !== "approved") throw new Error(ctx.state.asked + " is " + state);
+      await ctx.env.write("/files/a", "a");
     } };`;
       Deno.writeTextFileSync(`${place.dir}/w.js`, code);
       const terms = ["--mount", "/files=approve", "--limits", '{"retry_ms":[]}'];
       await agentd("create", "bob", "w.js", ...terms);
+      await agentd("send", "bob", "ask", "--wait");
       const sent = await place.run(["send", "bob", "go", "--wait"]);
-      match(sent.err, /approval_required/);
+      match(sent.err, /apr_\S+ is pending/);
       const [asked] = JSON.parse(await agentd("approvals", "--json"));
       const said = await agentd("approve", asked.id);
       const again = /^The message that asked was given up.*: .*(deadletter bob replay env_\S+)\n$/m;
