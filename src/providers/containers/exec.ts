@@ -202,6 +202,11 @@ function refusal(session: string, why: string): FileError {
       return new FileError("quota_exceeded", "run", session, {
         detail: "too many commands at a time, or their input is too long: there is no room for it",
       });
+    case "memory":
+      return new FileError("out_of_memory", "run", session, {
+        detail:
+          "the session needed more memory than it may have, and what carries its output was ended for it",
+      });
     case "broken":
       return interrupted(
         session,

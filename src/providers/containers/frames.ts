@@ -106,7 +106,7 @@ function headerOf(line: string): Header | undefined {
   if (done) return { is: "done", stream: streamOf(done[1]!) };
   const end = /^x (\d{1,3}|absent|outside) ([01])$/.exec(line);
   if (end && !(Number(end[1]) > 255)) return { is: "end", code: end[1]!, oom: end[2] === "1" };
-  const refused = /^r (absent|lost|full|broken)$/.exec(line);
+  const refused = /^r (absent|lost|full|broken|memory)$/.exec(line);
   if (refused) return { is: "refused", why: refused[1]! };
 }
 

@@ -210,7 +210,8 @@ async function following(
     return over;
   } catch (error) {
     // What carries its output is gone, and with it whoever would see what it does from here on.
-    const isLost = hasCode(error, "interrupted") && !detach.signal.aborted && !live.ended.aborted;
+    const isLost = (hasCode(error, "interrupted") || hasCode(error, "out_of_memory")) &&
+      !detach.signal.aborted && !live.ended.aborted;
     if (isLost && !run.signal.aborted) await kill(deps, live, execId, Promise.resolve());
     throw error;
   } finally {

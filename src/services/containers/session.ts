@@ -70,7 +70,8 @@ async function ended(course: Course): Promise<JobEnd> {
     if (run.ending === "stopped" || run.ending === "deleted") throw run.signal.reason;
     // Who waits for a program that does not end is not made to wait for its numbers.
     await noteUsage(course, run.ending === undefined ? USAGE_MS : LATE_USAGE_MS);
-    await noteOver(course, error);
+    const isFull = live.state.phase === "running" && hasCode(error, "out_of_memory");
+    await noteOver(course, isFull ? outOfMemory(course) : error);
   }
   await takenDown(deps, live);
   return await endOf(course);

@@ -29,6 +29,7 @@ Deno.test("frames come whole, however they are cut", () => {
   ];
   for (const step of [1, 2, 3, 7, Infinity]) assert.deepEqual(read(said, step), expected);
   assert.deepEqual(read("o 0 5\n00000r broken\n"), [{ is: "refused", why: "broken" }]);
+  assert.deepEqual(read("r memory\n"), [{ is: "refused", why: "memory" }]);
 });
 
 Deno.test("what is no frame is refused, and nothing behind it is read", () => {

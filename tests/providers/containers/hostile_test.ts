@@ -291,8 +291,11 @@ testWithDocker(
     await using session = await ownSession({ limits: { max_memory_mb: 96 } });
     const other = await session.beside();
     const leaving = new AbortController();
-    const bomb = "echo begun; bomb() { bomb | bomb & }; bomb; sleep 1000";
+    const bomb =
+      "echo begun; until [ -e go ]; do sleep 0.1; done; bomb() { bomb | bomb & }; bomb; sleep 1000";
     const { ended } = await session.begin("bomb", bomb, leaving.signal);
+    // There may soon be no room for what carries its words.
+    await session.files.write("go", new Uint8Array());
     // It is let go of, or was found to be out of reach before.
     const over = rejects(ended);
     for (let n = 0; n < 5; n++) await isWell(other);
@@ -303,8 +306,10 @@ testWithDocker(
     const third = await session.beside({
       limits: { ...session.home.spec().limits, max_memory_mb: 64 },
     });
-    const grown = await third.run("a=x; while :; do a=$a$a; done");
-    deepEqual([grown.exit_code, grown.out_of_memory], [137, true]);
+    // Of what runs there the kernel may have taken what carries the output too: it is told as the same.
+    const grown = await third.run("a=x; while :; do a=$a$a; done")
+      .then(({ exit_code, out_of_memory }) => [exit_code, out_of_memory], ({ code }) => code);
+    if (grown !== "out_of_memory") deepEqual(grown, [137, true]);
     await isWell(third);
     const full = await third.run(
       "dd if=/dev/zero of=fill bs=1M; [ $(stat -c %s fill) -le 8388608 ] && echo held; rm fill",
