@@ -14,10 +14,11 @@ export const MISSING_SHELLS = await missingShells();
 
 /** The name of the image, once it is there. */
 export function shellImage(shell: Shell): Promise<string> {
-  return image(`agentd-test/${shell}:1`, "2", (dir) => tree(dir, shell));
+  return image(`agentd-test/${shell}:1`, "2", (dir) => shellTree(dir, shell));
 }
 
-async function tree(dir: string, shell: Shell): Promise<void> {
+/** Puts what such an image has below `dir`. */
+export async function shellTree(dir: string, shell: Shell): Promise<void> {
   const all = ["bin", "etc", "tmp", "root", "proc", "sys", "dev", "work", "usr/bin"];
   for (const one of all) await Deno.mkdir(`${dir}/${one}`, { recursive: true });
   const programs = TOOLS.map((tool) => `/usr/bin/${tool}`), sh = `/usr/bin/${shell}`;

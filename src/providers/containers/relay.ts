@@ -38,6 +38,7 @@ read -r n && eval "$(head -c $n)"`;
  *     w.N f.N p.N     process numbers: who waits, who feeds, the command. Empty files cost no space
  *     m.MARK          what is written behind the command's output, as background processes may keep it open
  *     x.CODE.OOM      how it ended
+ *     q.N             how often the kernel had killed something here for want of memory before it began
  *     zo ze z         a stream was taken in to its end; both
  *
  * On stdin: the number of bytes, and as many of this script and what is to be done; the command's stdin, when it is asked for; then for each chunk `a`, taken in, or `e`, and
@@ -101,10 +102,15 @@ drain() {
   : >$to
   exec cat <&3 >/dev/null 3<&- 4<&- 7<&-
 }
+refuse() {
+  oom
+  for q in $d/q.*; do [ -e $q ] && [ $o -gt \${q##*.} ] && { say r memory; return; }; done
+  say r $1
+}
 tell() {
   for x in $d/x.*; do
     x=\${x##*/x.}
-    case $x in '*') say r lost ;; *) say x \${x%.*} \${x##*.} ;; esac
+    case $x in '*') refuse lost ;; *) say x \${x%.*} \${x##*.} ;; esac
   done
 }
 finish() {
@@ -153,7 +159,7 @@ send() {
 }
 fail() {
   [ "$owed" ] && printf %0\${owed}d 0
-  say r broken
+  refuse broken
 }
 feed() {
   trap '' HUP INT QUIT TERM USR1 USR2
@@ -194,7 +200,9 @@ begin() {
     for n in 0 1 2; do printf %0${MAX_CHUNK_BYTES}d 0 >$d/$k$n || full; done
     printf '%d %d %5d %d %5d %d %5d %d\\n' -1 0 0 0 0 0 0 -1 >$d/$k.m || full
   done
-  : >$d/m.$mark || full
+  oom
+  was=$o
+  : >$d/m.$mark && : >$d/q.$was || full
   exec 8<>$d/o0 && printf x >&8 && read -r k place </proc/self/fdinfo/8
   [ "$place" = 1 ] || place=
   exec 4<>$d/t 5<>$d/o 6<>$d/e 7<>$d/po 8<>$d/pe 9<&0 || full
@@ -219,8 +227,6 @@ begin() {
   trap : HUP INT QUIT TERM USR1 USR2
   own=
   command -v setsid >/dev/null && own=setsid
-  oom
-  was=$o
   (exec $own /bin/sh $r $d <$i >&5 2>&6 4<&- 5<&- 6<&- 7<&- 8<&-)
   c=$?
   for x in $d/r.*; do [ -e $x ] && c=\${x##*.}; done
@@ -250,7 +256,7 @@ attach() {
   n=0
   until ready; do
     n=$((n + 1))
-    [ $n -gt 50 ] && { say r lost; exit; }
+    [ $n -gt 50 ] && { refuse lost; exit; }
     sleep 0.1 || sleep 1
   done
   if [ -p $d/po ]; then
@@ -259,7 +265,7 @@ attach() {
     [ -e $d/ze ] && echo z >&8
   fi
   [ -e $d/zo ] && [ -e $d/ze ] && finish
-  lives || { say r lost; exit; }
+  lives || { refuse lost; exit; }
   for m in $d/m.*; do mark=\${m##*/m.}; done
   for f in $d/f.*; do
     f=\${f##*.}
@@ -319,12 +325,23 @@ export function named(execId: string): string {
   throw new FileError("invalid_request", "run", execId.slice(0, 100), { detail });
 }
 
-/** Becomes the command. Its environment is no variables of this shell: some of them are the shell's own. */
+/** Variables that a shell sets itself, does not let go of, or goes by: in these no secret is looked for. */
+const SHELLS_OWN = new RegExp(
+  `^(?:_|PATH|IFS|E?[UG]ID|PPID|ENV|(?:OLD)?PWD|CDPATH|LC_\\w+|LANG(?:UAGE)?|GROUPS|LINENO|OPT(?:IND|ARG|ERR)|PS[0-4]|S?RANDOM|` +
+    "SECONDS|EPOCH\\w+|TMOUT|MAIL\\w*|HIST\\w+|COMP_\\w+|FUNCNAME|FUNCNEST|DIRSTACK|SHELLOPTS|BASH\\w*|POSIXLY_CORRECT)$",
+);
+
+/**
+ * Becomes the command. Its environment is exported by the shell, as arguments are seen by all who may list processes, on the host too, if only for a moment; but what is the
+ * shell's own would be refused by it, or change how it goes on, and so is set by `env`.
+ */
 function scriptOf({ exec_id, command, env, workdir }: ExecSpec): string {
   const words = typeof command === "string"
     ? ["-c", command]
     : ["-c", 'exec "$@"', "sh", ...command];
-  const set = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const all = Object.entries(env);
+  const exported = all.filter(([name]) => !SHELLS_OWN.test(name));
+  const set = all.filter(([name]) => SHELLS_OWN.test(name)).map((pair) => pair.join("="));
   const dir = workdir === "" ? WORKDIR : `${WORKDIR}/${workdir}`;
   return `no() { : >"$1/r.$2"; exit 126; }
 : >"$1/p.$$"
@@ -333,6 +350,7 @@ cd -P ${quoted(dir)} 2>/dev/null || no "$1" absent
 case $PWD/ in ${WORKDIR}/*) ;; *) no "$1" outside ;; esac
 unset OLDPWD
 ${PROXIES.map((name) => `[ "$${name}" ] || unset ${name}`).join("\n")}
+${exported.map(([name, value]) => `export ${name}=${quoted(value)}`).join("\n")}
 exec env ${[...set, markOf(exec_id), "/bin/sh", ...words].map(quoted).join(" ")}
 `;
 }

@@ -1,7 +1,7 @@
 /** Commands in real containers, with each of the shells that images have: what comes out, how they end, and what they cannot disturb. */
 import assert from "../../assert.ts";
-import { busyboxImage, docker, MISSING_DOCKER } from "../../docker/engine.ts";
-import { MISSING_SHELLS, shellImage } from "../../docker/shell_images.ts";
+import { busyboxImage, docker, image, MISSING_DOCKER } from "../../docker/engine.ts";
+import { MISSING_SHELLS, shellImage, shellTree } from "../../docker/shell_images.ts";
 import { needs } from "../../needs.ts";
 import type { ExecOutput, OutputPosition } from "../../../src/core/containers.ts";
 import { hasCode } from "../../../src/fs/error.ts";
@@ -44,6 +44,14 @@ testInEach("a command's output, input, arguments, environment and end", async ({
   const told = await run('printf "%s|" "$A" "$PATH" "${B-no}"; pwd; env', { env });
   assert.ok(told.stdout.startsWith("x'y\nz\\|/usr/bin:/bin:/x||/work\n"), told.stdout);
   assert.ok(told.stdout.includes("\nUID=7\n"));
+  // Whatever they are called, they are the command's alone.
+  const odd = "d n p x b r i mark no set PS4 ENV LC_ALL".split(" ");
+  const kept = await run(["env"], {
+    env: Object.fromEntries(odd.map((one) => [one, `is ${one}`])),
+  });
+  for (const one of odd) assert.ok(kept.stdout.split("\n").includes(`${one}=is ${one}`), one);
+  const shells = { PPID: "1", UID: "1", EUID: "1", RANDOM: "1", LINENO: "1", OPTIND: "1", _: "1" };
+  assert.equal((await run("echo fine", { env: shells })).stdout, "fine\n");
   const stdin = crypto.getRandomValues(new Uint8Array(60_000));
   const given: Uint8Array[] = [];
   await run("cat", { stdin, take: ({ bytes }) => void given.push(bytes) });
@@ -56,6 +64,20 @@ testInEach("a command's output, input, arguments, environment and end", async ({
   assert.equal((await run(["no-such-program"])).exit_code, 127);
   // What it says of those that it ends is nobody's output.
   assert.equal((await run("kill -9 $$")).stderr, "");
+});
+
+testWithShells("a command's environment is in no list of processes", async () => {
+  const told = await image("agentd-test/told-env:1", "1", async (dir) => {
+    await shellTree(dir, "dash");
+    await Deno.rename(`${dir}/usr/bin/env`, `${dir}/usr/bin/real-env`);
+    const script = '#!/bin/sh\nprintf "%s\\n" "$@" >/tmp/told\nexec real-env "$@"\n';
+    await Deno.writeTextFile(`${dir}/usr/bin/env`, script, { mode: 0o755 });
+  });
+  await using container = await ownContainer(told);
+  const env = { TOKEN: "very secret", HOME: "/tmp", LANG: "C" };
+  const { stdout } = await container.run('cat /tmp/told; echo "= $TOKEN $HOME $LANG"', { env });
+  assert.match(stdout, /^LANG=C\nAGENTD_EXEC=[^]*\n= very secret \/tmp C\n$/);
+  assert.equal(stdout.split("very secret").length, 2);
 });
 
 testInEach("streams that are closed, shared or never used", async ({ run }) => {
@@ -259,7 +281,7 @@ testInEach("signals reach the command and what came of it", async ({ run, signal
   await assert.rejects(signal("s1", "SEGV"), (error) => hasCode(error, "invalid_request"));
 });
 
-testInEach("more memory than there is", async ({ run }) => {
+testInEach("more memory than there is", async ({ exec, run }) => {
   const hungry = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); echo ${#x}";
   const out = await run(hungry);
   assert.equal(out.out_of_memory, true);
@@ -270,6 +292,13 @@ testInEach("more memory than there is", async ({ run }) => {
     stdout: "after\n",
     stderr: "",
   });
+  // Whoever waits for the command may be what the kernel ends: the reason is the same.
+  await assert.rejects(
+    exec(`(${hungry}); kill -9 $PPID; sleep 1000`),
+    (error) => hasCode(error, "out_of_memory"),
+  );
+  // It was before this one.
+  await assert.rejects(exec("kill -9 $PPID; sleep 1000"), (error) => hasCode(error, "interrupted"));
 }, { max_memory_mb: 96 });
 
 testInEach("as many processes as there may be", async ({ exec, run, signal }) => {
