@@ -24,7 +24,8 @@ export const backup: Action = async (call) => {
   }
   answer(call, { file: resolve(call.cwd, path), bytes, with_keys: false }, () => [
     `backed up to ${path}   ${call.terminal.paint("dim", size(bytes))}`,
-    "Agents' keys and hooks' secrets are not in it: of the data directory, also keep the files keys and hook_secrets.",
+    "Agents' keys, hooks' secrets and secrets are not in it: of the data directory, also keep the files keys, " +
+    "hook_secrets, secrets and runtime_key, as far as they are there.",
     call.terminal.paint(
       "dim",
       `To go back: put it into an empty directory as agentd.db, and those files beside it; then ` +

@@ -3,10 +3,12 @@ import type { Limits } from "../core/agent.ts";
 import type { Autonomy } from "../core/autonomy.ts";
 import type { BudgetPolicy } from "../core/budget.ts";
 import type { Json } from "../core/envelope.ts";
+import type { AgentId } from "../core/id.ts";
 import type { AgentDetails, AgentInfo, CreateRequest } from "../core/runtime.ts";
 import type { Access } from "../core/view.ts";
+import { FileError, retold } from "../fs/error.ts";
 import { type Action, answer, arg, type Call, option, withProgress } from "./call.ts";
-import { codeBody, codeOf } from "./code.ts";
+import { type Code, codeBody, codeOf } from "./code.ts";
 import { usage } from "./exit.ts";
 import { dollars } from "./print.ts";
 import { noteCode } from "./sources.ts";
@@ -17,11 +19,22 @@ export const create: Action = async (call) => {
   const code = await codeOf(call, arg(call, "agent"));
   const server = call.server();
   const request = { ...requestOf(call), id, agent: codeBody(code) };
-  const made = await withProgress(call, `creating ${id}`, server.create(request));
+  const made = await withProgress(call, `creating ${id}`, server.create(request)).catch((error) => {
+    throw refused(id, code, error);
+  });
   noteCode(call, server.url, id, code);
   const details = await server.info(id);
   answer(call, { ...made.info, created: made.created }, () => [line(call, made, details)]);
 };
+
+/** The server knows of no file that a name without a path was meant to be. */
+function refused(id: AgentId, code: Code, error: unknown): unknown {
+  if ((error as Partial<FileError>).name !== "FileError") return error;
+  const told = retold(error, "create", id);
+  if (told.code !== "not_found" || code.kind !== "builtin") return told;
+  const detail = `${told.detail}; code of your own is named by its file: ./${code.name}/agent.ts`;
+  return new FileError("not_found", "create", id, { detail });
+}
 
 function requestOf(call: Call): Omit<CreateRequest, "id" | "agent"> {
   const name = option<string>(call, "name");

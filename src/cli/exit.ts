@@ -55,7 +55,8 @@ function framesOf(error: unknown): readonly string[] {
 
 /** An error that no server refused with: its code says nothing about the exit code. */
 export function asFailure(error: unknown): Error {
-  return isTrouble(error) ? error : trouble(EXIT.failed, lineOf(error));
+  if (isTrouble(error)) return error;
+  return trouble(EXIT.failed, isFileError(error) ? sentenceOf(error) : messageOf(error));
 }
 
 function isTrouble(error: unknown): error is Trouble {
@@ -85,6 +86,7 @@ const RUNTIMES = /^\/runtime\/(?:(?:tokens|export)\/|backup$)/;
 const HINTS: Partial<Record<Code, string>> = {
   permission_denied:
     "The operator's token may: run the command where the data directory is, or set AGENTD_TOKEN.",
+  is_directory: "The command ls lists it.",
   auth_required: "Run the command where the server's data directory is, or set AGENTD_TOKEN.",
 };
 

@@ -95,7 +95,7 @@ const entrySchema = z.strictObject({
 }).partial().required({ agent: true });
 
 const fleetSchema = z.strictObject({
-  version: z.literal(FLEET_VERSION),
+  version: z.literal(FLEET_VERSION, `the file begins with "version: ${FLEET_VERSION}"`),
   agents: z.record(
     z.string().superRefine((id, context) => {
       try {

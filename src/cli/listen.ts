@@ -317,6 +317,14 @@ function serveUnix(path: string, handler: Handler, signal: AbortSignal): Serving
     return server;
   } catch (error) {
     unborn.abort();
+    if (error instanceof Deno.errors.NotFound) {
+      const missing = dirname(path);
+      throw trouble(
+        EXIT.failed,
+        `Cannot listen on unix:${path}: there is no directory ${missing}`,
+        `Make it: mkdir -p ${missing}`,
+      );
+    }
     throw trouble(EXIT.failed, `Cannot listen on unix:${path}: ${(error as Error).message}`);
   } finally {
     if (made) Deno.removeSync(dir, { recursive: true });

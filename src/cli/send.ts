@@ -83,6 +83,10 @@ async function payloadOf(call: Call): Promise<Payload> {
   if (words.length === 1 && words[0] === "-") {
     return { kind: "text", text: await new Response(call.terminal.input).text() };
   }
+  if (words.length === 0) {
+    const bob = `${call.program} send ${arg(call, "id")}`;
+    throw usage("There is no message", `${bob} hi, or ${bob} - for what is on standard input.`);
+  }
   return { kind: "text", text: words.join(" ") };
 }
 

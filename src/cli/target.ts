@@ -24,6 +24,9 @@ export function idOf(text: string): AgentId {
 export function targetOf(text: string): Target {
   const rest = text.startsWith(GLOBAL) ? text.slice(GLOBAL.length) : text;
   const slash = rest.indexOf("/");
+  if (slash === 0) {
+    throw usage(`${text} does not say whose file it is`, "The agent comes first: bob/status");
+  }
   const id = usageOnly(() => agentId(slash < 0 ? rest : rest.slice(0, slash)));
   const path = slash < 0 ? "/" : rest.slice(slash);
   const names = usageOnly(() => segments(path));

@@ -66,7 +66,10 @@ export const embeddingsInput = z.union([
 ]);
 export type EmbeddingsInput = z.infer<typeof embeddingsInput>;
 
-const kind = z.union([z.enum(COMPUTE_KINDS), z.templateLiteral(["custom:", z.string().min(1)])]);
+const kind = z.union(
+  [z.enum(COMPUTE_KINDS), z.templateLiteral(["custom:", z.string().min(1)])],
+  `one of ${COMPUTE_KINDS.join(", ")}, or custom:NAME`,
+);
 
 /** What is written to `/compute/new`. `input` is checked by its kind. */
 export const computeRequest = z.strictObject({

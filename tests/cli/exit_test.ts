@@ -1,6 +1,15 @@
 import { deepEqual, equal, match } from "../assert.ts";
 import { CODES, FileError } from "../../src/fs/error.ts";
-import { EXIT, exitOf, exitOfCode, jsonOf, lineOf, trouble, usage } from "../../src/cli/exit.ts";
+import {
+  asFailure,
+  EXIT,
+  exitOf,
+  exitOfCode,
+  jsonOf,
+  lineOf,
+  trouble,
+  usage,
+} from "../../src/cli/exit.ts";
 
 Deno.test("exit codes are what the command line promises", () => {
   deepEqual(EXIT, { done: 0, failed: 1, usage: 2, notFound: 3, refused: 4, unreachable: 5 });
@@ -38,6 +47,13 @@ Deno.test("an error is one line, with what to try at its end", () => {
     lineOf(new FileError("auth_required", "list", "/agents")),
     /^Cannot list \/agents: auth_required\. .*AGENTD_TOKEN\.$/,
   );
+});
+
+Deno.test("what no server has refused needs no token of one", () => {
+  const why = { detail: "this user may not write here" };
+  const error = asFailure(new FileError("permission_denied", "create", "/data", why));
+  equal(exitOf(error), EXIT.failed);
+  equal(lineOf(error), "Cannot create /data: this user may not write here (permission_denied)");
 });
 
 Deno.test("machines get the same with its code", () => {

@@ -78,7 +78,7 @@ Deno.test("a mistake is told with where it stands", () => {
   const base = "version: 1\nagents:\n  bob:\n    agent: echo\n";
   match(told("- 1\n"), /^f\.yaml:1:1: /);
   match(told(""), /^f\.yaml:1:1: /);
-  match(told("agents: {}\n"), /^f\.yaml:1:1: version: /);
+  match(told("agents: {}\n"), /^f\.yaml:1:1: version: the file begins with "version: 1"$/);
   match(told(`${base}    pausd: true\n`), /^f\.yaml:5:12: agents\.bob\.pausd: there is no such/);
   match(told(`${base}    paused: maybe\n`), /^f\.yaml:5:13: agents\.bob\.paused: /);
   match(told(`${base}    goals: [a, ""]\n`), /^f\.yaml:5:16: agents\.bob\.goals\.1: /);

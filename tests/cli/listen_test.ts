@@ -51,6 +51,8 @@ Deno.test("a socket is its owner's alone, replaces only what nobody answers at, 
   equal(await (await fetch("http://localhost/", { client })).text(), "hello");
   client.close();
   await rejects(listen({ kind: "unix", path }, hello), /is used by another program/);
+  const missing = listen({ kind: "unix", path: `${dir}/none/a.sock` }, hello);
+  await rejects(missing, new RegExp(`there is no directory ${dir}/none$`));
   await first.stop(60_000);
   throws(() => Deno.statSync(path), Deno.errors.NotFound);
   Deno.writeTextFileSync(path, "a file of somebody's");

@@ -26,5 +26,6 @@ Deno.test("what is malformed is a mistake of the one who typed it", () => {
   for (const text of ["Bob", "", "/", "bob/../ann", "bob//x", "../x", "bob/a\u0000"]) {
     throws(() => targetOf(text), (error: unknown) => exitOf(error) === 2, text);
   }
+  throws(() => targetOf("/bob/status"), /does not say whose file it is/);
   throws(() => idOf("bob/status"), (error: unknown) => exitOf(error) === 2);
 });

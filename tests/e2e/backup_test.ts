@@ -29,7 +29,10 @@ Deno.test("a backup under load has all that was answered before it began, and a 
     const { code, out, err } = await place.run(["backup", "copy.db"]);
     equal(code, 0, err);
     ok(load.answered.size < ids.length, "the load was over before the backup was");
-    match(out, /^backed up to copy\.db {3}\d.*\n.*keys .* are not in it.*\n.*serve --home/);
+    match(out, /^backed up to copy\.db {3}\d.*\n.*keys.* are not in it.*\n.*serve --home/);
+    for (const name of ["keys", "hook_secrets", "secrets", "runtime_key"]) {
+      match(out, new RegExp(`keep the files .*\\b${name}\\b`));
+    }
     equal(Deno.statSync(`${place.dir}/copy.db`).mode! & 0o777, 0o600);
     ok(!namesIn(`${place.dir}/.agentd`).includes("backup.tmp"));
     await load.done;

@@ -27,6 +27,15 @@ Deno.test("an agent from its creation to its end", async () => {
     match(await agentd("create", "bob", "counter"), /^bob created {3}counter · npub1/);
     match(await agentd("create", "bob", "counter"), /^bob is there already/);
 
+    fails(await place.run(["create", "bob", "echo"]), 1, /^error: Cannot create bob: .*another id/);
+    fails(
+      await place.run(["create", "x", "y"]),
+      3,
+      /^error: Cannot create x: .* its file: \.\/y\//,
+    );
+    fails(await place.run(["send", "bob"]), 2, /^error: There is no message\. /);
+    fails(await place.run(["cat", "bob"]), 1, /\(is_directory\)\. The command ls lists it\.$/m);
+
     const first = await place.run(["send", "bob", "hello", "--wait"]);
     deepEqual([first.code, first.out], [0, "1\n"]);
     match(first.err, /^tick 1 · \d+ (ms|s)\n$/);

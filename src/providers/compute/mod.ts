@@ -91,8 +91,11 @@ interface Plan {
 /** A word that is not known is a mistake that somebody wants to hear of. */
 function settingsOf(written: ComputeSettings): Settings {
   const { data, error } = computeSettings.safeParse(written);
-  if (error) throw refusal("compute", z.prettifyError(error).slice(0, 500));
-  return data;
+  const [issue] = error?.issues ?? [];
+  if (issue) {
+    throw refusal(z.core.toDotPath(["compute", ...issue.path]), issue.message.slice(0, 500));
+  }
+  return data!;
 }
 
 function serverPlans(

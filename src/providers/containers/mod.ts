@@ -100,6 +100,7 @@ export function containerProviders(options: ContainerProvidersOptions): Containe
 function settingsOf(written: ContainerSettings): z.output<typeof containerSettings> {
   const { data, error } = containerSettings.safeParse(written);
   if (data) return data;
-  const detail = z.prettifyError(error).slice(0, 500);
-  throw new FileError("invalid_request", "set up", "containers", { detail });
+  const { path, message } = error.issues[0]!;
+  const what = z.core.toDotPath(["containers", ...path]);
+  throw new FileError("invalid_request", "set up", what, { detail: message.slice(0, 500) });
 }

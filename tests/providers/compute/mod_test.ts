@@ -317,6 +317,8 @@ Deno.test("settings that cannot be are refused before anybody is asked", async (
   refused({ servers: [good], cloud: [{ vendor: "openai", url: "http://example.com" }] }, /https/);
   refused({ servers: [good], cloud: [{ url: "https://example.com" }] }, /secret/);
   refused({ servers: [good], cloud: [{ secret: "K" }] }, /url/);
+  const nobody = { vendor: "opnai" as "openai" };
+  refused({ servers: [good], cloud: [nobody] }, /"compute\.cloud\[0\]\.vendor": .*"openai"/);
   refused({ servers: [{ ...good, port: 1 } as typeof good] }, /port/);
   refused({ servers: [good], discovery: true } as Partial<ComputeProvidersOptions>, /discovery/);
   deepEqual(server.asked, []);
