@@ -173,7 +173,8 @@ testWithDocker(
       const bomb = "trap '' TERM INT; bomb() { bomb | bomb & }; bomb; while :; do :; done";
       const exec = await client.exec(session, { command: bomb, timeout_ms: 2_000 });
       const { error } = await client.until(exec.status_path, "failed");
-      ok(["timeout", "interrupted", "quota_exceeded"].includes(error?.code ?? ""), error?.code);
+      const codes = ["timeout", "interrupted", "quota_exceeded", "out_of_memory"];
+      ok(codes.includes(error?.code ?? ""), error?.code);
       // Either it is rid of them, and usable, or it is gone; nobody waits for it for ever.
       const after = await client.ask(`/containers/sessions/${session.session_id}/exec/new`, {
         method: "POST",

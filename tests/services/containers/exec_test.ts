@@ -1,5 +1,6 @@
 /** Commands that are given to a session that runs. */
 import { readJson, readText, watch } from "../../../src/fs/use.ts";
+import { FileError } from "../../../src/fs/error.ts";
 import { deepEqual, equal, match, ok, rejects } from "../../assert.ts";
 import { type Program, type Script, scripted } from "./scripted.ts";
 import { type Given, type Output, test, untilKilled } from "./world.ts";
@@ -121,6 +122,26 @@ test("what cannot be ended ends with its session", async (open) => {
   match(error!.message, /could not be ended/);
   equal((await ended(given)).error?.code, "timeout");
   deepEqual(engine.running(), []);
+});
+
+test("a command whose output can be seen by nobody any more is ended, and told with why", async (open) => {
+  const engine = scripted(shell);
+  const { begin, exec, ended, until } = await open([engine]);
+  const session = await begin({ kind: "interactive" });
+  await until(session, "running");
+  const run = engine.exec;
+  for (const code of ["interrupted", "out_of_memory"] as const) {
+    const lost = new FileError(code, "run", "x", { detail: "what carries its output was ended" });
+    engine.exec = (id, spec, how) =>
+      run(id, spec, { ...how, take: () => Promise.reject(lost) }).then(() => Promise.reject(lost));
+    const given = await exec(session, "wait");
+    const { status, error } = await ended(given);
+    deepEqual([status, error?.code], ["failed", code]);
+    equal(engine.signals.at(-1), `${given.exec_id} KILL`);
+  }
+  engine.exec = run;
+  equal((await ended(await exec(session, "more"))).status, "complete");
+  equal((await until(session, "running")).status, "running");
 });
 
 test("a command has a time of its own", async (open) => {
