@@ -1,8 +1,9 @@
 /** Sessions in containers, on the page, in a real browser, from a real engine. */
-import { deepEqual, equal, ok } from "../assert.ts";
+import { deepEqual, equal, match, ok } from "../assert.ts";
 import { busyboxImage, MISSING_DOCKER } from "../docker/engine.ts";
 import { needs } from "../needs.ts";
 import { BROWSER } from "./browser.ts";
+import { fonts } from "./in_page.js";
 import { scene } from "./scene.ts";
 
 const test = needs(BROWSER === undefined ? "no chromium is installed" : MISSING_DOCKER);
@@ -29,7 +30,9 @@ test("sessions are told with what they print, as they print it, and how they end
     // A caller's own session is told by no trace: the page looks at its agent now and then.
     const row = sessions.getByRole("listitem").filter({ hasText: image });
     await row.getByText("running").waitFor();
-    await row.getByText(`begun ${HOSTILE}`).waitFor();
+    const printed = row.getByText(`begun ${HOSTILE}`);
+    await printed.waitFor();
+    match(await printed.evaluate(fonts), /monospace$/);
     const go = await ask("PUT", `/agents/abc/containers/sessions/${session_id}/files/go`, "go");
     ok(go.ok, await go.text());
     await row.locator("summary").getByText("failed").waitFor();

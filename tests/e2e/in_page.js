@@ -57,3 +57,8 @@ export function kept() {
 export function keptInTab() {
   return sessionStorage.length;
 }
+
+/** The fonts of an element, as its style names them. */
+export function fonts(element) {
+  return getComputedStyle(element).fontFamily;
+}
