@@ -1,5 +1,5 @@
 /** `agentd images`: what containers can be made from; `pull` fetches more. Both are done by the server, on its machine. */
-import type { ImageInfo } from "../core/containers.ts";
+import { fullImage, type ImageInfo } from "../core/containers.ts";
 import type { ProviderImages } from "../http/images.ts";
 import { type Action, answer, type Call, restArg, withProgress } from "./call.ts";
 import { EXIT, trouble } from "./exit.ts";
@@ -26,9 +26,8 @@ async function seen(call: Call): Promise<readonly ProviderImages[]> {
   );
 }
 
-/** `python:3.13-slim`, or with the tag that the engine takes where none is said. */
 function isIt(name: string): (image: ImageInfo) => boolean {
-  return (image) => image.name === name || image.name === `${name}:latest`;
+  return (image) => image.name === fullImage(name);
 }
 
 function missing({ default_images, images }: ProviderImages): string[] {

@@ -58,6 +58,12 @@ export const limits = z.strictObject({
 });
 export type ContainerLimits = z.infer<typeof limits>;
 
+/** With its tag: an engine takes one without for `latest`, and so do rules. */
+export function fullImage(image: string): string {
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
+}
+
 /** Limits as they are asked for: what is left out is the policy's affair. */
 const wantedLimits = z.strictObject({
   max_time_secs: limits.shape.max_time_secs.unwrap().exactOptional(),

@@ -1,6 +1,6 @@
 /** The doctor in real places: a fresh one, one with a server, damaged ones, one where it may not look. */
 import { deepEqual, equal, match, ok } from "../assert.ts";
-import { busyboxImage, testWithDocker } from "../docker/engine.ts";
+import { busyboxImage, dockerSays, testWithDocker } from "../docker/engine.ts";
 import { needs } from "../needs.ts";
 import { BINARY, type Options } from "./program.ts";
 import { inPlace, type Place } from "./server.ts";
@@ -24,6 +24,8 @@ async function examined(place: Place, wanted = 0, options: Partial<Options> = {}
   return (name: string) => findings.find((finding) => finding.name === name)!;
 }
 
+/** A name of the tests' image without a tag, as people write it. */
+const UNTAGGED = `agentd-test/untagged-${crypto.randomUUID()}`;
 const ANY_PORT = { AGENTD_LISTEN: "127.0.0.1:0" };
 
 Deno.test("nothing there yet is no fault", async () => {
@@ -143,6 +145,15 @@ testWithDocker(
         here("images").todo!,
         /^Not here: agentd-test\/none:1\. .* images pull fetches them\.$/,
       );
+
+      await dockerSays(["tag", image, `${UNTAGGED}:latest`]);
+      try {
+        settings({ images: [UNTAGGED] });
+        const { find: untagged } = await looked({ PATH });
+        deepEqual([untagged("images").state, untagged("images").found], ["ok", UNTAGGED]);
+      } finally {
+        await dockerSays(["rmi", `${UNTAGGED}:latest`]);
+      }
 
       settings({ docker: { runtime: "none-such" }, images: ["agentd-test/none:1"] });
       const { find: other } = await looked({ PATH });

@@ -1,5 +1,5 @@
 /** Where agents' code can run: the Docker engine, whether it can hold a container within limits, and the images that agents may use by default. */
-import type { ImageInfo } from "../../core/containers.ts";
+import { fullImage, type ImageInfo } from "../../core/containers.ts";
 import { hasCode } from "../../fs/error.ts";
 import { type DockerCli, dockerCli } from "../../providers/containers/cli.ts";
 import { engineFailure } from "../../providers/containers/failure.ts";
@@ -114,7 +114,7 @@ function runtimeOf({ Runtimes = {} }: Info, wanted: string): Finding {
 
 function imagesOf(call: Call, wanted: readonly string[], images: readonly ImageInfo[]): Finding {
   const name = "images";
-  const there = wanted.filter((one) => images.some((image) => image.name === one));
+  const there = wanted.filter((one) => images.some(({ name }) => name === fullImage(one)));
   const pull = `${call.program.replace("agentctl", "agentd")} images pull`;
   if (there.length === wanted.length) return { name, state: "ok", found: there.join(", ") };
   const missing = wanted.filter((one) => !there.includes(one));

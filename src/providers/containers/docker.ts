@@ -1,6 +1,6 @@
 /** The Docker engine of this machine as a provider of containers, spoken to by its own client. */
 import { FileError } from "../../fs/error.ts";
-import type { ContainerPrice, ContainerProvider } from "../../core/containers.ts";
+import { type ContainerPrice, type ContainerProvider, fullImage } from "../../core/containers.ts";
 import { dockerCli } from "./cli.ts";
 import { clonesOf } from "./clone.ts";
 import { type House, sessionContainer } from "./container.ts";
@@ -59,7 +59,8 @@ export function docker(options: DockerOptions): ContainerProvider {
   /** Those that are there first, so that the first is one that can be used. */
   function defaultImages(): readonly string[] {
     const there = new Set(engine.images().map(({ name }) => name));
-    return [...images].sort((a, b) => Number(there.has(b)) - Number(there.has(a)));
+    const isThere = (name: string) => Number(there.has(fullImage(name)));
+    return [...images].sort((a, b) => isThere(b) - isThere(a));
   }
 
   async function end(): Promise<void> {

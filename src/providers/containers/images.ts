@@ -1,7 +1,7 @@
 /** The images that the engine has: a list that is known without asking, and the one look that a start takes. */
 import { z } from "zod";
 import { FileError } from "../../fs/error.ts";
-import type { ImageInfo } from "../../core/containers.ts";
+import { fullImage, type ImageInfo } from "../../core/containers.ts";
 import type { DockerCli } from "./cli.ts";
 import type { FoundImage } from "./container.ts";
 import { engineFailure } from "./failure.ts";
@@ -45,12 +45,6 @@ function mustBeReference(image: string): void {
   if (isReference(image)) return;
   const detail = "that is no name of an image: NAME:TAG, such as python:3.13-slim";
   throw new FileError("invalid_request", "name", image.slice(0, 140), { detail });
-}
-
-/** With the tag that the engine takes where none is said. */
-function tagged(image: string): string {
-  const last = image.slice(image.lastIndexOf("/") + 1);
-  return last.includes(":") || last.includes("@") ? image : `${image}:latest`;
 }
 
 /** All that have a name, in the order of names. @throws FileError `provider_unavailable` */
@@ -106,7 +100,7 @@ export async function findImage(
   });
   const { Id, RepoTags, RepoDigests, Config } = saidIn(description, said, image);
   const names: readonly string[] = [...(RepoTags ?? []), ...(RepoDigests ?? [])];
-  if (Id === undefined || !names.includes(tagged(image))) {
+  if (Id === undefined || !names.includes(fullImage(image))) {
     const detail = "the engine has no image of exactly this name; see its list of images";
     throw new FileError("not_found", "find", image, { detail });
   }

@@ -1,13 +1,14 @@
 /** Where a session runs, and of which image: what the policy allows and what is there; or why not, and what to do. */
-import type {
-  ContainerProvider,
-  ContainerProviders,
-  ContainerRequest,
+import {
+  type ContainerProvider,
+  type ContainerProviders,
+  type ContainerRequest,
+  fullImage,
 } from "../../core/containers.ts";
 import { refusal } from "../../fs/tree.ts";
 import { globMatches } from "../common/glob.ts";
 import { listed } from "../common/policy.ts";
-import { type ContainerPolicy, forbids, fullImage, mustAllow } from "./policy.ts";
+import { type ContainerPolicy, forbids, mustAllow } from "./policy.ts";
 
 export interface Place {
   readonly provider: ContainerProvider;

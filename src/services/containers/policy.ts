@@ -1,6 +1,6 @@
 /** The policy of `/containers`: which images an agent may run, with how much time, memory and money, and whether with a network. */
 import { z } from "zod";
-import type { ContainerProviderInfo } from "../../core/containers.ts";
+import { type ContainerProviderInfo, fullImage } from "../../core/containers.ts";
 import type { AgentView } from "../../core/view.ts";
 import { type Node, refusal } from "../../fs/tree.ts";
 import { globMatches } from "../common/glob.ts";
@@ -55,12 +55,6 @@ export function policyOf(view: Pick<AgentView, "setting">): ContainerPolicy {
 /** `policy`: agents read it, operators change it. */
 export function policyFile(view: AgentView, changed: (policy: ContainerPolicy) => void): Node {
   return policyNode(view, KIND, changed);
-}
-
-/** With its tag: an engine takes one without for `latest`, and so do rules. */
-export function fullImage(image: string): string {
-  const name = image.slice(image.lastIndexOf("/") + 1);
-  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
 }
 
 /** Why the policy forbids an image, as a sentence; undefined where it does not. */
