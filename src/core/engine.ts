@@ -88,6 +88,9 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const { services, signer, onError, meter = NO_METER, tracer } = options;
   const { redactor = NO_REDACTION } = options;
   const backend = metered(options.backend, meter);
+  for (const [mount, { access, accesses = [access] }] of Object.entries(services)) {
+    if (accesses.includes("budgeted")) meter.spent(mount, 0);
+  }
   const registry = backend.storage(REGISTRY);
   const own = backend.storage(RUNTIME);
   const startedAt = backend.now();
@@ -660,6 +663,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
         in_memory: lives.size,
         states: countStates(lives.values()),
         queued: queued(lives.values()),
+        reserved_micro_usd: reserved(lives.values()),
         ticking: supervisor.ticking,
         due: supervisor.waiting,
         ticks,
@@ -784,6 +788,13 @@ function hasStopped(id: AgentId): FileError {
 function queued(inMemory: Iterable<Live>): number {
   let sum = 0;
   for (const live of inMemory) sum += live.inbox.queue.size;
+  return sum;
+}
+
+/** Money that is kept for what runs, in all. */
+function reserved(inMemory: Iterable<Live>): number {
+  let sum = 0;
+  for (const { ledger } of inMemory) for (const { row } of ledger.open.values()) sum += row.amount;
   return sum;
 }
 

@@ -85,6 +85,8 @@ export interface LedgerOptions {
   /** Whether an envelope still waits, so that its tick may reserve more. */
   readonly waits: (envelope: string) => boolean;
   readonly onError: (error: unknown) => void;
+  /** What was paid, once it stands. */
+  readonly onSpent: (mount: string, microUsd: number) => void;
   /** Told of each change, and when a limit is nearly used up. */
   readonly onEvent: (event: { readonly [field: string]: unknown }) => void;
 }
@@ -98,7 +100,7 @@ type Counts = Map<string, Count>;
 
 /** Reads what the rows say. */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
-  const { storage, now, budgets, waits, onEvent, onError } = options;
+  const { storage, now, budgets, waits, onSpent, onEvent, onError } = options;
   const open = new Map<string, Held>();
   const days = new Map<number, Counts>();
   const ticks = new Map<string, Counts>();
@@ -240,6 +242,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
       done() {
         if (!open.delete(id)) return;
         count(row, -row.amount, actual);
+        if (actual > 0) onSpent(row.mount, actual);
         onEvent({
           action: state,
           reservation: id,

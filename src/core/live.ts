@@ -200,6 +200,7 @@ export async function openLive(id: AgentId, options: LiveOptions): Promise<Live>
     now: () => backend.now(),
     budgets: () => live?.record.budgets ?? record.budgets ?? {},
     waits: (envelope) => waiting.has(envelope),
+    onSpent: (mount, microUsd) => options.meter.spent(mount, microUsd),
     onEvent: (event) => trace.add({ type: "budget", ...event }),
     onError: options.onError,
   });

@@ -48,6 +48,8 @@ export interface Meter {
   envelope(disposition: Disposition): void;
   /** A commit is called; the answer is called once it is durable or has been refused. */
   commit(): (ok: boolean) => void;
+  /** An agent has paid; also 0, for each mount at which one can, when the runtime begins. */
+  spent(mount: string, microUsd: number): void;
 }
 
 const nothing = () => {};
@@ -55,6 +57,7 @@ export const NO_METER: Meter = {
   tick: () => nothing,
   envelope: nothing,
   commit: () => nothing,
+  spent: nothing,
 };
 
 /** The same backend, whose commits are told to `meter`. */

@@ -77,6 +77,8 @@ export interface RuntimeStatus {
   readonly states: Readonly<Record<LifecycleState, number>>;
   /** Envelopes that wait, of agents in memory. Only paused and failed agents have some and are not there. */
   readonly queued: number;
+  /** What runs now may cost at the most, of agents in memory; no other has anything that runs. */
+  readonly reserved_micro_usd: number;
   readonly ticking: number;
   readonly due: number;
   /** Since the start. */

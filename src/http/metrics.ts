@@ -95,6 +95,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     "From the call of a commit until it is durable, its wait for the flush it shares included.",
     COMMIT_SECONDS,
   );
+  const spent = counter(
+    "agentd_spent_micro_usd_total",
+    "What agents have paid, by the mount at which they did.",
+    [],
+  );
   const requests: Counter = counter(
     "agentd_http_requests_total",
     "Answered requests, by the route's template, method and status.",
@@ -124,6 +129,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
           commitSeconds.observe(since(startMs));
         };
       },
+      spent: (mount, microUsd) => spent.add({ mount }, microUsd),
     },
     request(route, method, status) {
       const known = METHODS.includes(method) ? method : "other";
@@ -140,6 +146,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         envelopes.text(),
         commits.text(),
         commitSeconds.text(),
+        spent.text(),
         runtimeText(status),
         requests.text(),
         gaugeText("agentd_sse_watchers", "Watches that are open.", [[{}, watchers]]),
@@ -159,6 +166,9 @@ function runtimeText(status: RuntimeStatus): string {
     ),
     gaugeText("agentd_inbox_depth", "Envelopes that wait, of all agents in memory.", [
       [{}, status.queued],
+    ]),
+    gaugeText("agentd_reserved_micro_usd", "What runs now may cost at the most, of all agents.", [
+      [{}, status.reserved_micro_usd],
     ]),
     gaugeText("agentd_agents_due", "Agents that wait for their turn.", [[{}, status.due]]),
     gaugeText("agentd_ticks_running", "Ticks that run.", [[{}, status.ticking]]),

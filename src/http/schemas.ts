@@ -172,6 +172,7 @@ export const RUNTIME_STATUS = named<RuntimeStatus>(
       description: "Of those in memory. The others are not looked at; none of them is active.",
     }),
     queued: count.meta({ description: "Envelopes that wait, of agents in memory." }),
+    reserved_micro_usd: count.meta({ description: "What runs now may cost at the most." }),
     ticking: count,
     due: count,
     ticks: count,

@@ -13,6 +13,7 @@ function world(limit: number) {
   const storage = memoryBackend().storage(agentId("one"));
   const at = { now: START };
   const errors: unknown[] = [];
+  const told = { spent: 0 };
   let budgets: Budgets = { [SHOP]: { per_day_micro_usd: limit, approvers: [] } };
   const open = () =>
     openLedger({
@@ -20,11 +21,13 @@ function world(limit: number) {
       now: () => at.now,
       budgets: () => budgets,
       waits: () => true,
+      onSpent: (_, microUsd) => told.spent += microUsd,
       onError: (error) => errors.push(error),
       onEvent: () => {},
     });
   return {
     at,
+    told,
     errors,
     storage,
     open,
@@ -71,6 +74,24 @@ Deno.test("amounts near the largest are counted to the last micro-dollar", async
     }, `${amount}`);
   }
   assert.deepEqual(used(await w.open()), [0, MOST - 2, 2]);
+});
+
+Deno.test("what is paid is told once: no more than was held, all of what nobody knows the end of, nothing of what was not bought", async () => {
+  const w = world(1_000);
+  const ledger = await w.open();
+  await w.settle(ledger, await w.buy(ledger, 60), 25);
+  await w.settle(ledger, await w.buy(ledger, 60), 70);
+  assert.equal(w.told.spent, 85);
+  for (const end of ["giveUp", "release"] as const) {
+    const { batch, done } = ledger[end](await w.buy(ledger, 100));
+    assert.equal(w.told.spent, end === "giveUp" ? 85 : 185, "not before it stands");
+    await w.storage.commit(batch);
+    done();
+    done();
+  }
+  assert.equal(w.told.spent, 185);
+  await w.open();
+  assert.equal(w.told.spent, 185, "nothing is told again");
 });
 
 Deno.test("what a day has reserved stays its own when the day turns, also over a restart", async () => {

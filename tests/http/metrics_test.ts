@@ -7,9 +7,12 @@ import type { Backend } from "../../src/core/backend.ts";
 import { digest } from "../../src/core/code.ts";
 import { agentId, type EnvelopeId, type Timestamp } from "../../src/core/id.ts";
 import type { Runtime } from "../../src/core/runtime.ts";
+import type { ServiceMount } from "../../src/core/view.ts";
 import { createApp } from "../../src/http/app.ts";
 import { createMetrics } from "../../src/http/metrics.ts";
 import { counter, gaugeText, histogram } from "../../src/http/prometheus.ts";
+import { file, tree } from "../../src/fs/tree.ts";
+import { callText } from "../../src/fs/use.ts";
 import { memorySigner } from "../../src/providers/signer/memory.ts";
 import assert from "../assert.ts";
 import { LOCAL, TOKEN } from "./served.ts";
@@ -80,6 +83,27 @@ const failing: Agent = {
   },
 };
 
+/** A call takes a while, may cost 60 and costs 25. */
+let sells = Promise.withResolvers<void>();
+const shop: ServiceMount = {
+  access: "budgeted",
+  service: (view) =>
+    tree(
+      file({
+        async call() {
+          const order = { mount: "/shop", path: "/shop", request: null };
+          const terms = { maxCostMicroUsd: 60, reason: "buys something" };
+          await view.outside.perform(order, () => Promise.resolve(terms), async () => {
+            await sells.promise;
+            return { answer: null, costMicroUsd: 25 };
+          });
+          return "bought";
+        },
+      }),
+      view.viewer,
+    ),
+};
+
 interface World {
   readonly runtime: Runtime;
   readonly backend: Backend;
@@ -102,6 +126,7 @@ async function world(wrap = (backend: Backend) => backend): Promise<World> {
     backend,
     signer: memorySigner(),
     agents: { failing },
+    services: { "/shop": shop },
     meter: metrics.meter,
   });
   const app = createApp({ runtime, auth: { tokenDigest: digest(TOKEN) }, clock, metrics });
@@ -236,6 +261,27 @@ Deno.test("who may see the runtime may see its counts, and nobody else", async (
   assert.equal(seen.get("agentd_process_resident_memory_bytes"), 1e6);
   assert.equal(seen.get("agentd_process_cpu_seconds_total"), 0.5);
   assert.equal(seen.has("agentd_process_start_time_seconds"), false, "what nobody knows");
+  await runtime.stop(0);
+});
+
+Deno.test("money is counted when it is paid, and told while it is reserved", async () => {
+  const { runtime, scrape, clock } = await world();
+  const budgets = { "/shop": { per_day_micro_usd: 1_000, approvers: [] } };
+  const seen = async () => {
+    const samples = await scrape();
+    const of = (name: string) => samples.get(name);
+    return [of("agentd_reserved_micro_usd"), of('agentd_spent_micro_usd_total{mount="/shop"}')];
+  };
+  assert.deepEqual(await seen(), [0, 0], "there from the beginning");
+  await runtime.create({ id: BOB, agent: "echo", budgets });
+  const files = await runtime.files(BOB, { viewer: "operator", name: "ann" });
+  sells = Promise.withResolvers();
+  const bought = [1, 2].map(() => callText(files, "/shop", ""));
+  while ((await seen())[0] !== 120) await clock.advance(0);
+  assert.deepEqual(await seen(), [120, 0]);
+  sells.resolve();
+  await Promise.all(bought);
+  assert.deepEqual(await seen(), [0, 50]);
   await runtime.stop(0);
 });
 
