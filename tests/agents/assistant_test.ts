@@ -433,6 +433,12 @@ test("without any model, it says what to do", () => plays(), async (w) => {
   assert.match(await w.askIn("1", 500), /^I have no model\. Start a model server/);
 }, { config: {}, models: [] });
 
+Deno.test("assistant: without any model, it says who would have some and what they lack", async () => {
+  const w = await world(plays(), { config: {}, models: [] });
+  w.model.status = "down";
+  assert.match(await w.askIn("1", 500), /^I have no model\. Down: [^.]+\. Start a model server/);
+});
+
 Deno.test("assistant: a server that is down is told once, and not asked for ever", async () => {
   const w = await world(plays());
   w.model.status = "down";

@@ -3,8 +3,8 @@
  * tick ends; what the model says comes in an envelope of its own.
  */
 import type { Json } from "../../core/envelope.ts";
-import { chooseModel, isAnyoneUnseen } from "../common/models.ts";
-import { approvalIn, failureOf, kindOf } from "../common/refusals.ts";
+import { chooseModel, isAnyoneUnseen, whoIsDown } from "../common/models.ts";
+import { approvalIn, failureOf, kindOf, noModel } from "../common/refusals.ts";
 import { reply } from "../common/reply.ts";
 import { bytesOf } from "../common/text.ts";
 import { mayComeBack } from "../common/waiting.ts";
@@ -13,7 +13,7 @@ import type { Asked, Question } from "./memory.ts";
 import { endCall, finish, type Work } from "./replying.ts";
 import { runTool, TOOLS } from "./tools.ts";
 import { againNextTick, later, waitForPerson } from "./waiting.ts";
-import { NO_MODEL, plainSystemOf, reasonOf, systemOf } from "./words.ts";
+import { plainSystemOf, reasonOf, systemOf } from "./words.ts";
 
 /** So much of each result is given however many there are. */
 const MIN_RESULT_BYTES = 128;
@@ -103,8 +103,9 @@ async function prepare(work: Work, question: Question): Promise<boolean> {
   const chosen = await chooseModel(ctx, config.model);
   const model = chosen?.name ?? config.model;
   if (model === undefined) {
-    if (question.absences === 0 || await isAnyoneUnseen(ctx)) await later(work, question, NO_MODEL);
-    else await finish(work, NO_MODEL);
+    const why = noModel("assistant", await whoIsDown(ctx));
+    if (question.absences === 0 || await isAnyoneUnseen(ctx)) await later(work, question, why);
+    else await finish(work, why);
     return false;
   }
   if (state.plain?.model !== model || chosen?.tools === true) {

@@ -3,7 +3,7 @@ import { codeOf } from "../../fs/error.ts";
 import type { AgentContext, Failure } from "../../core/agent.ts";
 import { isoTime } from "../../core/id.ts";
 import type { MountRow } from "../../core/view.ts";
-import { noModel, reasonOf as reasonFor } from "../common/refusals.ts";
+import { reasonOf as reasonFor } from "../common/refusals.ts";
 import type { Config } from "./config.ts";
 
 /** What a model would otherwise have to find out, where the path does not say it. */
@@ -61,8 +61,6 @@ export function reasonOf(failure: Failure): string {
       "config would",
   });
 }
-
-export const NO_MODEL = noModel("assistant");
 
 export function noToolsNote(model: string): string {
   return `(The model ${model} has no tool calls, so I cannot use my files: I can only talk.)`;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Json } from "../../core/envelope.ts";
 import type { Job } from "../../core/outside.ts";
 import { found } from "../common/files.ts";
-import { chooseModel, isAnyoneUnseen } from "../common/models.ts";
+import { chooseModel, isAnyoneUnseen, whoIsDown } from "../common/models.ts";
 import { noModel } from "../common/refusals.ts";
 import { waitForAbsent } from "../common/waiting.ts";
 import { filesIn, type Found } from "./format.ts";
@@ -39,7 +39,9 @@ async function findModel(work: Work, task: Task): Promise<boolean> {
   task.model = config.model ?? (await chooseModel(ctx, undefined))?.name ?? null;
   if (task.model !== null) return true;
   const mayCome = task.absences === 0 || await isAnyoneUnseen(ctx);
-  if (!mayCome || !await waitForAbsent(ctx, task)) await finish(work, task, noModel("coder"));
+  if (!mayCome || !await waitForAbsent(ctx, task)) {
+    await finish(work, task, noModel("coder", await whoIsDown(ctx)));
+  }
   return false;
 }
 

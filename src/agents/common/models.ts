@@ -45,6 +45,16 @@ export async function isAnyoneUnseen({ env }: AgentContext): Promise<boolean> {
   return false;
 }
 
+/** Who could have models and is down, and why: `openai (there is no key; …)`. */
+export async function whoIsDown({ env }: AgentContext): Promise<string[]> {
+  const down: string[] = [];
+  for (const provider of await names(env)) {
+    const { status, error } = await env.readJson<ProviderHealth>(`${PROVIDERS}/${provider}/health`);
+    if (status === "down") down.push(error === undefined ? provider : `${provider} (${error})`);
+  }
+  return down;
+}
+
 /** None where the agent has no `/compute`, which the first call says better. */
 async function names(env: AgentContext["env"]): Promise<string[]> {
   try {

@@ -30,9 +30,13 @@ export function failureOf(error: unknown): Failure {
   return { code: codeOf(error), message: detail ?? message };
 }
 
-/** @param builtin how to make an agent of its kind that has a model by name: `agentd create <id> assistant` */
-export function noModel(builtin: string): string {
-  return "I have no model. Start a model server on this machine (Ollama, llama.cpp, LM Studio, vLLM) and ask " +
+/**
+ * @param builtin how to make an agent of its kind that has a model by name: `agentd create <id> assistant`
+ * @param down who would have models
+ */
+export function noModel(builtin: string, down: readonly string[]): string {
+  const lost = down.length === 0 ? "" : ` Down: ${down.join(", ")}.`;
+  return `I have no model.${lost} Start a model server on this machine (Ollama, llama.cpp, LM Studio, vLLM) and ask ` +
     `again, or make an agent that has a model by name: agentd create <id> ${builtin} --model <name>. Who sells ` +
     "models: agentd ls <id>/compute/providers/";
 }

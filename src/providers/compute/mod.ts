@@ -108,9 +108,7 @@ function serverPlans(
     const id = providerId(one.id ?? "local"), url = apiBase(one.url);
     if (isOwn(url, own)) throw refusal(id, "this is where agentd itself listens");
     const named = one.secret;
-    const keyed = named === undefined
-      ? {}
-      : { key: () => secret(named), keyName: `the secret ${named}` };
+    const keyed = named === undefined ? {} : { key: () => secret(named), keyName: named };
     return {
       id,
       origin: new URL(url).origin,
@@ -129,7 +127,7 @@ function cloudPlans(
     const key = named ?? (vendor && VENDORS[vendor].secret);
     if (key === undefined) throw refusal(id, "say which secret holds its key");
     const base = cloudUrl(id, vendor, url === undefined ? undefined : apiBase(url));
-    const from = { key: () => secret(key), keyName: `the secret ${key}` };
+    const from = { key: () => secret(key), keyName: key };
     return { id, make: () => cloudProvider({ id, vendor, url: base, prices, ...from }, local) };
   });
 }

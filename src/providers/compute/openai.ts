@@ -33,7 +33,7 @@ export interface OpenAiOptions {
   readonly url: string;
   /** Where it is told, nothing is asked while it answers undefined. Asked for at each exchange. */
   readonly key?: (() => string | undefined) | undefined;
-  /** Where the key comes from, for people: `the secret OPENAI_API_KEY`. */
+  /** The secret that holds it, for people: `OPENAI_API_KEY`. */
   readonly keyName?: string | undefined;
   readonly world: SellerWorld;
   /** What a listed model is; undefined for one that is not sold. */
@@ -115,7 +115,9 @@ export function openAiServer(options: OpenAiOptions): ComputeProvider {
   function mustHaveKey(): void {
     if (key === undefined || key() !== undefined) return;
     throw new FileError("auth_required", "ask", id, {
-      detail: `there is no key; an operator sets ${options.keyName ?? "it"}`,
+      detail: `there is no key; an operator sets it by: agentd secret set ${
+        options.keyName ?? "NAME"
+      } --mount /compute`,
       extra: { asked: false, retryable: false },
     });
   }

@@ -162,7 +162,7 @@ Deno.test("a server that is set is there before it is up, and its key comes from
   secrets.delete("MINE");
   await rejects(
     asked(mine, { model: "m" }).result,
-    (error) => hasCode(error, "auth_required") && /the secret MINE/.test(String(error)),
+    (error) => hasCode(error, "auth_required") && /secret set MINE/.test(String(error)),
   );
   const keys = server.asked.filter(({ path }) => path.endsWith("/completions")).map(({ key }) =>
     key
@@ -220,7 +220,7 @@ Deno.test("a cloud without its key is down, says which secret is wanted, and is 
   await providers.refresh();
   const anthropic = providers.get("anthropic")!;
   equal(anthropic.health().status, "down");
-  match(anthropic.health().error!, /ANTHROPIC_API_KEY/);
+  match(anthropic.health().error!, /agentd secret set ANTHROPIC_API_KEY --mount \/compute$/);
   await rejects(
     asked(anthropic, { model: "m" }).result,
     (error) => hasCode(error, "auth_required"),
