@@ -325,11 +325,15 @@ export function named(execId: string): string {
   throw new FileError("invalid_request", "run", execId.slice(0, 100), { detail });
 }
 
-/** Variables that a shell sets itself, does not let go of, or goes by: in these no secret is looked for. */
-const SHELLS_OWN = new RegExp(
-  `^(?:_|PATH|IFS|E?[UG]ID|PPID|ENV|(?:OLD)?PWD|CDPATH|LC_\\w+|LANG(?:UAGE)?|GROUPS|LINENO|OPT(?:IND|ARG|ERR)|PS[0-4]|S?RANDOM|` +
-    "SECONDS|EPOCH\\w+|TMOUT|MAIL\\w*|HIST\\w+|COMP_\\w+|FUNCNAME|FUNCNEST|DIRSTACK|SHELLOPTS|BASH\\w*|POSIXLY_CORRECT)$",
-);
+/** Variables that a shell sets itself, does not let go of, or goes by: no names under which anybody keeps a secret. */
+const SHELLS_OWN = new RegExp(`^(?:${
+  [
+    "_|PATH|IFS|ENV|PPID|E?[UG]ID|GROUPS|(?:OLD)?PWD|CDPATH|DIRSTACK|FUNC(?:NAME|NEST)|LINENO|OPT(?:IND|ARG|ERR)",
+    "PS[0-4]|S?RANDOM|SECONDS|EPOCH(?:REALTIME|SECONDS)|TMOUT|SHELLOPTS|POSIXLY_CORRECT|LANG(?:UAGE)?|LC_[A-Z]+",
+    "MAIL(?:CHECK|PATH)?|HIST(?:CMD|SIZE|FILE|FILESIZE|CONTROL|IGNORE|TIMEFORMAT)",
+    "COMP_(?:LINE|POINT|KEY|TYPE|WORDS|CWORD|WORDBREAKS)|BASH(?:OPTS|PID|_[A-Z0-9_]+)?",
+  ].join("|")
+})$`);
 
 /**
  * Becomes the command. Its environment is exported by the shell, as arguments are seen by all who may list processes, on the host too, if only for a moment; but what is the

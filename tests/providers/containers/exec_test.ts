@@ -74,8 +74,10 @@ testWithShells("a command's environment is in no list of processes", async () =>
     await Deno.writeTextFile(`${dir}/usr/bin/env`, script, { mode: 0o755 });
   });
   await using container = await ownContainer(told);
-  const env = { TOKEN: "very secret", HOME: "/tmp", LANG: "C" };
-  const { stdout } = await container.run('cat /tmp/told; echo "= $TOKEN $HOME $LANG"', { env });
+  const env = { MAIL_TOKEN: "very secret", HOME: "/tmp", LANG: "C" };
+  const { stdout } = await container.run('cat /tmp/told; echo "= $MAIL_TOKEN $HOME $LANG"', {
+    env,
+  });
   assert.match(stdout, /^LANG=C\nAGENTD_EXEC=[^]*\n= very secret \/tmp C\n$/);
   assert.equal(stdout.split("very secret").length, 2);
 });
