@@ -23,7 +23,7 @@ export const doctor: Action = async (call) => {
     lookAtData(call, home, seen),
     lookAtServer(call, home, seen, found),
     lookAtMachine(call, home),
-    lookAtModels(),
+    lookAtModels(call, home, found),
     lookAtContainers(call, found),
   ]).finally(done);
   const findings = groups.flatMap(({ title, findings }) =>

@@ -109,6 +109,28 @@ Deno.test("what is broken is told with what to do, and the exit code says so", a
   });
 });
 
+Deno.test("a seller of models whose key is not there is told with what sets it", async () => {
+  await inPlace(async (place) => {
+    const file = `${place.dir}/.agentd/agentd.json`;
+    Deno.mkdirSync(`${place.dir}/.agentd`, { mode: 0o700 });
+    const settings = (vendor: string) =>
+      Deno.writeTextFileSync(file, JSON.stringify({ compute: { cloud: [{ vendor }] } }));
+    settings("openai");
+    const server = await place.serve();
+    const none = (await examined(place))("openai");
+    deepEqual([none.state, none.found], ["absent", "there is no secret OPENAI_API_KEY"]);
+    const set = none.todo!.slice(none.todo!.indexOf("secret set")).split(" ");
+    const elsewhere = [...set.slice(0, -2), "--host", "example.com"];
+    equal((await place.run(elsewhere, { input: "sk-0123456789" })).code, 0);
+    match((await examined(place))("openai").found, /^OPENAI_API_KEY is not bound to \/compute$/);
+    equal((await place.run(set, { input: "sk-0123456789" })).code, 0);
+    deepEqual((await examined(place))("openai").state, "ok");
+    await server.stop();
+    settings("opnai");
+    match((await examined(place, 1))("compute").found, /^compute\.cloud\.0\.vendor: /);
+  });
+});
+
 testWithDocker(
   "the engine of containers: what it is, what it can limit, what is there and what is not",
   async () => {

@@ -1,6 +1,10 @@
-/** Model servers on this machine, where they usually are. */
+/** Who has models: the sellers of the settings, and servers on this machine where they usually are. */
 import { VERSION_HEADER } from "../../http/app.ts";
+import type { Call } from "../call.ts";
+import type { Home } from "../home.ts";
+import type { Found } from "../settings.ts";
 import { type Finding, type Group, look } from "./finding.ts";
+import { lookAtSellers } from "./sellers.ts";
 
 const ANSWER_MS = 1_500;
 const HOST = "127.0.0.1";
@@ -25,9 +29,16 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-export async function lookAtModels(): Promise<Group> {
-  const findings = await Promise.all(KINDS.map((kind) => look(kind.name, () => ask(kind))));
-  return { title: "Model servers", findings };
+export async function lookAtModels(
+  call: Call,
+  home: Home,
+  found: Found | undefined,
+): Promise<Group> {
+  const [sellers, ...here] = await Promise.all([
+    lookAtSellers(call, home, found),
+    ...KINDS.map((kind) => look(kind.name, () => ask(kind))),
+  ]);
+  return { title: "Model servers", findings: [...sellers, ...here] };
 }
 
 /** Another agentd sells what its agents may use: no model server of its own. */

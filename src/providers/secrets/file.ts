@@ -62,6 +62,15 @@ export function secretFile(files: SecretFiles): SecretStore {
   };
 }
 
+/** What is in such a file, by the names of secrets: the mounts that each is bound to. Nothing is unsealed. */
+export async function mountsOfSecrets(
+  path: string,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const text = await readPrivate(path);
+  const entries = text === undefined ? [] : parsed(path, text);
+  return new Map(entries.map(([name, { mounts }]) => [name, mounts]));
+}
+
 /** @param isNew nothing is sealed yet, so that a new key locks nothing away */
 async function openKey(path: string, isNew: boolean): Promise<CryptoKey> {
   let text = await readPrivate(path);

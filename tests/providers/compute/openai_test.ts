@@ -301,7 +301,7 @@ Deno.test("a redirect is not followed, and nobody else gets the key", async () =
 Deno.test("the key of the moment goes along, and nothing about this machine does", async () => {
   await using server = badServer();
   let key: string | undefined = KEY;
-  await using provider = providerAt(server.url, { key: () => key, keyName: "the secret K" });
+  await using provider = providerAt(server.url, { key: () => key, keyName: "K" });
   await failure(asked(provider, { model: "breaks" }).result);
   const sent = [...server.last().keys()].filter((name) => !OF_FETCH.includes(name)).sort();
   deepEqual(sent, ["authorization", "content-type"]);
@@ -311,7 +311,7 @@ Deno.test("the key of the moment goes along, and nothing about this machine does
   key = undefined;
   const none = await failure(asked(provider, { model: "breaks" }).result);
   deepEqual([none.code, none.extra?.asked], ["auth_required", false]);
-  match(none.message, /the secret K/);
+  match(none.message, /secret set K --mount/);
   equal(server.keys.length, 2);
   const told = JSON.stringify([provider.info(), provider.health(), provider.models()]);
   ok(!told.includes("0123456789"));
