@@ -117,17 +117,22 @@ Deno.test("a seller of models whose key is not there is told with what sets it",
       Deno.writeTextFileSync(file, JSON.stringify({ compute: { cloud: [{ vendor }] } }));
     settings("openai");
     const server = await place.serve();
-    const none = (await examined(place))("openai");
-    deepEqual([none.state, none.found], ["absent", "there is no secret OPENAI_API_KEY"]);
-    const set = none.todo!.slice(none.todo!.indexOf("secret set")).split(" ");
-    const elsewhere = [...set.slice(0, -2), "--host", "example.com"];
-    equal((await place.run(elsewhere, { input: "sk-0123456789" })).code, 0);
-    match((await examined(place))("openai").found, /^OPENAI_API_KEY is not bound to \/compute$/);
-    equal((await place.run(set, { input: "sk-0123456789" })).code, 0);
-    deepEqual((await examined(place))("openai").state, "ok");
+    const secret = async (...words: string[]) =>
+      equal((await place.run(["secret", ...words], { input: "sk-0123456789" })).code, 0);
+    const wanted = async (found: string) => {
+      const openai = (await examined(place))("openai");
+      deepEqual([openai.state, openai.found], ["absent", found]);
+      return openai.todo!.slice(openai.todo!.indexOf("set ")).split(" ");
+    };
+    await secret(...await wanted("there is no secret OPENAI_API_KEY"));
+    equal((await examined(place))("openai").state, "ok");
+    await secret("rm", "OPENAI_API_KEY");
+    await secret("set", "OPENAI_API_KEY", "--host", "example.com");
+    await secret(...await wanted("OPENAI_API_KEY is not bound to /compute"));
+    equal((await examined(place))("openai").state, "ok");
     await server.stop();
     settings("opnai");
-    match((await examined(place, 1))("compute").found, /^compute\.cloud\.0\.vendor: /);
+    match((await examined(place, 1))("sellers").found, /^compute\.cloud\.0\.vendor: /);
   });
 });
 

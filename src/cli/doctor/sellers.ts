@@ -23,7 +23,7 @@ export async function lookAtSellers(
       settings.error.issues;
     const found = `${["compute", ...path].join(".")}: ${message}`;
     const todo = "Mend it in the settings file: no server starts with it.";
-    return [{ name: "compute", state: "broken", found, todo }];
+    return [{ name: "sellers", state: "broken", found, todo }];
   }
   const keys = settings.data.cloud.map(({ id, vendor, secret }) => ({
     name: id ?? vendor ?? "cloud",
@@ -46,11 +46,12 @@ async function lookAtKey(
   }
   const mounts = (await mountsOfSecrets(join(home.dir, SECRETS))).get(secret);
   if (mounts?.includes(MOUNT)) return { name, state: "ok", found: `its key is ${secret}` };
-  const found = mounts ? `${secret} is not bound to ${MOUNT}` : `there is no secret ${secret}`;
-  return {
-    name,
-    state: "absent",
-    found,
-    todo: `${call.program} secret set ${secret} --mount ${MOUNT}`,
-  };
+  const set = `${call.program} secret set ${secret}`;
+  if (!mounts) {
+    const found = `there is no secret ${secret}`;
+    return { name, state: "absent", found, todo: `${set} --mount ${MOUNT}` };
+  }
+  const bound = [...mounts, MOUNT].map((mount) => `--mount ${mount}`).join(" ");
+  const found = `${secret} is not bound to ${MOUNT}`;
+  return { name, state: "absent", found, todo: `${set} ${bound} --keep-value` };
 }
