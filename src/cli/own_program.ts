@@ -1,4 +1,4 @@
-/** How this program starts itself again, as a client with fewer rights. */
+/** How this program is started: by people, and by itself again, as a client with fewer rights. */
 
 export interface Command {
   readonly program: string;
@@ -15,4 +15,11 @@ export function ownProgram(words: readonly string[], writable: string): Command 
   if (Deno.build.standalone) return { program, args: words };
   const rights = ["--allow-net", "--allow-read", `--allow-write=${writable}`, `--allow-env=${ENV}`];
   return { program, args: ["run", "--quiet", "--no-prompt", ...rights, Deno.mainModule, ...words] };
+}
+
+/** What people type to have this program from its source; whoever began with npx may have no Deno of their own. */
+export function typedProgram(execPath: string, denoVersion: string): string {
+  return /[/\\]_npx[/\\]/.test(execPath)
+    ? `npx -y deno@${denoVersion} task -q agentd`
+    : "deno task agentd";
 }

@@ -13,6 +13,7 @@ import {
 import { findHome } from "./home.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { HIDDEN, type Verb, VERBS } from "./mod.ts";
+import { typedProgram } from "./own_program.ts";
 import { clientOf } from "./reach.ts";
 import { safe } from "./print.ts";
 import { isBrokenPipe, openTerminal, type Terminal } from "./terminal.ts";
@@ -31,7 +32,7 @@ export async function start(argv: readonly string[], calledAs: string): Promise<
   const isClient = /(?:^|[/\\])agentctl(?:\.exe)?$/.test(calledAs);
   const name = isClient ? CLIENT : "agentd";
   // Only a compiled program is called by its own name.
-  const program = Deno.build.standalone ? name : `deno task agentd`;
+  const program = Deno.build.standalone ? name : typedProgram(Deno.execPath(), Deno.version.deno);
   let quiet = argv.includes("-q") || argv.includes("--quiet");
   const terminal = openTerminal(env, () => quiet);
   const verbs = isClient ? [...VERBS, ...HIDDEN].filter((v) => !v.local) : [...VERBS, ...HIDDEN];
