@@ -376,11 +376,14 @@ function filesOf(box: () => Box): ContainerFiles {
     },
     remove: (path) =>
       Promise.try(() => {
+        const { files, links } = box();
+        // The link itself, wherever it leads.
+        if (links.delete(path)) return;
         at("remove", path);
-        const { files } = box();
-        for (const name of [...files.keys()]) {
-          if (name === path || name.startsWith(`${path}/`)) files.delete(name);
-        }
+        const gone = [...files.keys()]
+          .filter((name) => name === path || name.startsWith(`${path}/`));
+        if (gone.length === 0) throw new FileError("not_found", "remove", path);
+        for (const name of gone) files.delete(name);
       }),
     walk: (limit) =>
       Promise.resolve(

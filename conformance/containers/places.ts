@@ -76,7 +76,8 @@ export const placeLaws: readonly ContainerLaw[] = [
     id: "X19",
     name: "no_path_leads_out",
     says: "neither a path with `..`, nor one from the root, nor a link that a command has made " +
-      "leads out of the work directory, to read, to write or to run something there",
+      "leads out of the work directory, to read, to write, to remove or to run something there; " +
+      "a link is removed itself",
     async test(subject) {
       const { files } = subject;
       const session = await interactive(subject);
@@ -102,6 +103,10 @@ export const placeLaws: readonly ContainerLaw[] = [
         await refuses("permission_denied", () => readText(files, at(path)), `read ${path}`);
         await refuses("permission_denied", () => writeText(files, at(path), "x"), `write ${path}`);
       }
+      await refuses("permission_denied", () => files.remove(at("etc/passwd")), "remove etc/passwd");
+      for (const path of ["passwd", "etc", "up"]) await files.remove(at(path));
+      await refuses("not_found", () => readText(files, at("passwd")), "a link that was removed");
+      await refuses("not_found", () => files.remove(at("etc")), "what is not there");
       await ctl(subject, session, "stop");
     },
   },

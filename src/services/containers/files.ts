@@ -90,6 +90,8 @@ function folder(root: Root, names: Names, info: Info & { readonly dir: true }): 
         return last ? leaf(root, path) : folder(root, path, WAY);
       }
       if (!last) return beside(root, path);
+      // Also what is neither file nor directory, or a link that leads out: nobody looks where it leads.
+      if (op === "remove") return leaf(root, path, { size: 0 });
       const place = await root.place();
       const info = await place.stat(path.join("/"));
       if (!info) return undefined;
