@@ -1,5 +1,8 @@
 /** `agentd hook`: who else may send to an agent, by a signature: made, listed, removed. A secret is never a word of the command line, which others on the machine can see. */
 import type { Json } from "../core/envelope.ts";
+import type { AgentId } from "../core/id.ts";
+import { hasCode } from "../fs/error.ts";
+import type { Client } from "../http/client.ts";
 import type { ShownHook } from "../http/hooks/hook.ts";
 import { type Action, answer, type Call, maybeArg, option, withProgress } from "./call.ts";
 import { usage } from "./exit.ts";
@@ -41,6 +44,20 @@ async function add(call: Call): Promise<void> {
     "dim",
     `${name} → ${hook.agent} · POST ${server.url}${hook.url}${secretIs}`,
   ));
+  // A hook may be there before its agent is; a name that was mistyped looks the same.
+  if (await isThere(server, idOf(agent))) return;
+  const missing = `there is no agent ${hook.agent}: what comes is refused until there is`;
+  call.terminal.note(`${call.terminal.paintNote("yellow", "warning:")} ${missing}`);
+}
+
+async function isThere(server: Client, id: AgentId): Promise<boolean> {
+  try {
+    await server.info(id);
+    return true;
+  } catch (error) {
+    if (hasCode(error, "not_found")) return false;
+    throw error;
+  }
 }
 
 interface Secret {

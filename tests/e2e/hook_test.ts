@@ -28,6 +28,11 @@ Deno.test("a hook is added, takes what is signed, outlives its server, and goes"
     const secret = added.out.trim();
     match(secret, /^[\w-]{43}$/, "the secret is alone on standard output");
     match(added.err, /gh → abc · POST http:\/\/127\.0\.0\.1:\d+\/hooks\/gh · its secret is told/);
+    ok(!added.err.includes("warning"), added.err);
+    const early = await place.run(["hook", "add", "early", "bob"]);
+    equal(early.code, 0);
+    match(early.err, /^warning: there is no agent bob: what comes is refused until there is$/m);
+    equal((await place.run(["hook", "rm", "early"])).code, 0);
     equal((await Deno.stat(`${place.dir}/.agentd/hook_secrets`)).mode! & 0o777, 0o600);
     const status = async (url: string, given: string, delivery: string) => {
       const answer = await fetch(`${url}/hooks/gh`, await signed(given, "{}", delivery));
