@@ -12,6 +12,8 @@ import { pathMatches } from "../common/glob.ts";
 const MAX_ARTIFACTS = 1_000;
 /** All of one session's together. */
 const MAX_ARTIFACTS_BYTES = 256 * 1024 * 1024;
+/** To open a file in a container takes longer than to read most of them. */
+const AT_ONCE = 4;
 /** Files that are looked at. */
 const MAX_WALK = 20_000;
 const INDEX = "artifacts";
@@ -35,7 +37,7 @@ export async function kept(
   }
   const artifacts: Artifact[] = [];
   let total = 0;
-  for (const [n, { path }] of found.entries()) {
+  async function keep(n: number, path: string): Promise<void> {
     const hash = sha256.create();
     let size = 0;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
@@ -43,18 +45,36 @@ export async function kept(
         const bytes of masked(redactor, files.read(path, { offset: 0, length: maxBytes + 1 }))
       ) {
         size += bytes.length;
+        total += bytes.length;
         if (size > maxBytes) throw tooLarge(path, maxBytes);
-        if (total + size > MAX_ARTIFACTS_BYTES) throw tooMuch();
+        if (total > MAX_ARTIFACTS_BYTES) throw tooMuch();
         hash.update(bytes);
         yield bytes;
       }
     };
     await run.store(nameOf(n), counted());
-    total += size;
-    artifacts.push({ path, size_bytes: size, sha256: bytesToHex(hash.digest()) });
+    artifacts[n] = { path, size_bytes: size, sha256: bytesToHex(hash.digest()) };
   }
+  await severally(found, (n, { path }) => keep(n, path));
   await run.store(INDEX, once(encodeJson(artifacts)));
   return artifacts;
+}
+
+/** Some at a time, in order. Rejects with the first failure, when none of them runs any more. */
+async function severally<T>(
+  items: readonly T[],
+  run: (n: number, item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = items.entries();
+  const failures: unknown[] = [];
+  async function worker(): Promise<void> {
+    for (const [n, item] of waiting) {
+      if (failures.length > 0) return;
+      await run(n, item).catch((error) => failures.push(error));
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  if (failures.length > 0) throw failures[0];
 }
 
 /** What a session has kept, in byte order of their paths; `stored` finds it under its name. */
