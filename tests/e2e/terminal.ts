@@ -20,6 +20,10 @@ function exists(path: string): boolean {
   }
 }
 
+const CTRL_C = "\x03";
+/** From one Ctrl-C to the next, where one ends the typing and the program has not ended. */
+const AGAIN_MS = 100;
+
 /**
  * Runs the program on a terminal of its own.
  * @param typing what is waited for, each with what is then typed
@@ -44,6 +48,11 @@ export async function onTerminal(
   const left = [...typing];
   let shown = "";
   let from = 0;
+  // A Ctrl-C right behind another counts as the same: whoever means it presses again.
+  const press = () => writer.write(encoder.encode(CTRL_C)).catch(() => {});
+  const pressing = setInterval(() => {
+    if (left.length === 0 && typing.at(-1)?.[1] === CTRL_C) press();
+  }, AGAIN_MS);
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     shown += text;
     const [next] = left;
@@ -53,6 +62,7 @@ export async function onTerminal(
     await writer.write(encoder.encode(next![1]));
     left.shift();
   }
+  clearInterval(pressing);
   await writer.close().catch(() => {});
   return { code: (await child.status).code, shown };
 }
