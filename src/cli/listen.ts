@@ -3,7 +3,6 @@ import { basename, dirname, join, resolve } from "node:path";
 import { FileError } from "../fs/error.ts";
 import { EXIT, trouble, usage } from "./exit.ts";
 import { removeQuietly } from "./home.ts";
-import { holderOfPort } from "./port_holder.ts";
 
 export type Address =
   | { readonly kind: "tcp"; readonly hostname: string; readonly port: number }
@@ -220,12 +219,10 @@ function cannotListen({ hostname, port }: { hostname: string; port: number }, er
   const at = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
   const { errors } = Deno;
   if (error instanceof errors.AddrInUse) {
-    const holder = holderOfPort(port);
-    const who = holder ? `pid ${holder.pid} (${holder.name})` : "another program";
     const free = freePort(hostname, port);
     return trouble(
       EXIT.failed,
-      `${holder ? port : at} is used by ${who}`,
+      `${at} is used by another program`,
       free === undefined
         ? "Try another --listen address."
         : `Try --listen ${at.replace(/\d+$/, String(free))}`,

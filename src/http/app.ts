@@ -87,7 +87,6 @@ export function createRouter(options: AppOptions): Router {
   const { timer } = clock;
   const watchers = createWatchers({ timer, stopping, onDropped: metrics.dropped });
   const routes: readonly Route[] = [
-    ...pageRoutes(() => routes, version),
     ...runtimeRoutes(runtime, watchers, metrics),
     ...tokenRoutes(runtime.tokens),
     ...transferRoutes(runtime, timer),
@@ -97,6 +96,7 @@ export function createRouter(options: AppOptions): Router {
     ...imageRoutes(options.containers),
     ...openAiRoutes({ runtime, clock, tracer, report }),
     ...agentRoutes({ runtime, timer, watchers, tracer }),
+    ...pageRoutes(() => routes, version),
   ];
   const hono = new Hono<Env>({ getPath: ({ url }) => plainPath(url) });
 

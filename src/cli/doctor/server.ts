@@ -3,7 +3,6 @@ import type { Call } from "../call.ts";
 import type { Home } from "../home.ts";
 import { parseListen } from "../listen.ts";
 import { type Seen, seeServer } from "../note.ts";
-import { holderOfPort } from "../port_holder.ts";
 import { count, span } from "../print.ts";
 import type { Found } from "../settings.ts";
 import { type Finding, type Group, look } from "./finding.ts";
@@ -81,9 +80,7 @@ function lookAtAddress(call: Call, { settings: { listen } }: Found): Finding {
     return { name, state: "ok", found: `${listen} is free` };
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    const holder = holderOfPort(port);
-    const who = holder ? `pid ${holder.pid} (${holder.name})` : "another program";
     const todo = "Another data directory's server, perhaps. Another address: --listen 127.0.0.1:0";
-    return { name, state: "absent", found: `${listen} is used by ${who}`, todo };
+    return { name, state: "absent", found: `${listen} is used by another program`, todo };
   }
 }
