@@ -36,6 +36,8 @@ async function run(first: Plan, count: number): Promise<number> {
     try {
       const told = await simulate({ ...first, seed: first.seed + n });
       for (const name of ["sent", "ticks", "deaths", "asked"] as const) all[name] += told[name];
+      // What is held weakly is let go only between the turns of the event loop, and a seed may be one turn.
+      await new Promise((resolve) => setTimeout(resolve));
     } catch (error) {
       console.error(error instanceof Error ? error.message : error);
       return 1;
