@@ -36,6 +36,7 @@ read -r n && eval "$(head -c $n)"`;
  *     t               a line for whoever waits: look again
  *     po pe           what was taken in, for the pump
  *     w.N f.N p.N     process numbers: who waits, who feeds, the command. Empty files cost no space
+ *     broken          a pump, or who waits, has failed: who writes to its stream may wait for ever, which keeps a flood of processes small, and is not for who waits for them
  *     m.MARK          what is written behind the command's output, as background processes may keep it open
  *     x.CODE.OOM      how it ended
  *     q.N             how often the kernel had killed something here for want of memory before it began
@@ -235,8 +236,8 @@ begin() {
   [ $o -gt $was ] && k=1
   : >$d/x.$c.$k
   trap - EXIT
-  printf '\\036%s' $mark >&5
-  printf '\\036%s' $mark >&6
+  [ -e $d/broken ] || printf '\\036%s' $mark >&5
+  [ -e $d/broken ] || printf '\\036%s' $mark >&6
   exec 5<&- 6<&-
   wait $f
   exit 0
