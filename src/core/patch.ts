@@ -17,7 +17,10 @@ type List = readonly unknown[];
 
 /** A list of which little is left is told anew. */
 function listPatch(before: List, after: List, at: string): Operation[] {
-  const operations = moved(before, after, at) ?? changed(before, after, at);
+  const inPlace = changed(before, after, at);
+  // Of items that are alike it looks as though they had moved on, also where nothing has.
+  const shifted = inPlace.length > 1 ? moved(before, after, at) : undefined;
+  const operations = shifted && shifted.length < inPlace.length ? shifted : inPlace;
   const isShorter = JSON.stringify(operations).length < JSON.stringify(after).length;
   return isShorter || operations.length === 0
     ? operations

@@ -24,6 +24,8 @@ Deno.test("what little changes in a long list is told in a few words", () => {
   const long = messages(400);
   const cases: [string, unknown[], unknown[], number][] = [
     ["nothing", long, messages(400), 0],
+    ["nothing, of items that are alike", [0, 0, 0, 0], [0, 0, 0, 0], 0],
+    ["one more that is like all others", Array(50).fill("x"), Array(51).fill("x"), 1],
     ["one more at the end", long, messages(401), 1],
     ["one more at the beginning", messages(400, 1), messages(401), 1],
     ["the first gone", long, messages(399, 1), 1],
